@@ -1,0 +1,140 @@
+"""The collector process: `python -m llmtrace_collector --data DIR`. The life of it, top to bottom.
+
+open the log -> open the doors -> store and watch in threads -> asked to stop
+             -> close the doors -> close the log -> store what is left -> end
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmtrace_collector.database import DATABASE, Address, connect
+from llmtrace_collector.errors import CollectorError, ConfigError, StoreDownError
+from llmtrace_collector.folder import DataFolder
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
+from llmtrace_collector.receive.door import Door
+from llmtrace_collector.receive.grpc import serve_grpc
+from llmtrace_collector.receive.http import HttpReceiver
+from llmtrace_collector.serving import LOCAL_NAMES, bind, http_server, is_loopback, run, stop_signal
+from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.wal import Wal, WalLimits
+from llmtrace_collector.watch import Watch, load
+from llmtrace_collector.writer import Writer
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+log = logging.getLogger(__name__)
+
+_FIRST_ANSWER_S = 5.0
+"""For ClickHouse to answer at all before the doors open without it."""
+
+_DRAIN_S = 15.0
+"""For storing what is left when stopping; the log keeps the rest."""
+
+
+def main() -> int:
+    """Runs the collector until it is asked to stop; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m llmtrace_collector", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--http-port", type=int, default=4318)
+    parser.add_argument("--grpc-port", type=int, default=4317)
+    parser.add_argument("--store-url", default="http://127.0.0.1:8123", help="the embedded store")
+    parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
+    parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
+    parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
+    parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
+    parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
+    parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
+    arguments = parser.parse_args()
+    return run("collector", lambda: _serve(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    folder = DataFolder(arguments.data)
+    rules = load(arguments.rules) if arguments.rules else ()
+    address = _address(arguments, folder)
+    own_store = None if arguments.clickhouse else folder
+    # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
+    tempfile.tempdir = str(_private(folder.path / "tmp"))
+    with folder.lock("collector"):
+        http_socket = bind(arguments.host, arguments.http_port, "--http-port")
+        wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
+        writer = Writer(wal, address, partial(_connect, own_store, address, database=None))
+        writer.start()
+        await _refuse_early(writer)
+        watch = Watch(
+            rules=rules,
+            connect=partial(_connect, own_store, address),
+            state_path=folder.watch,
+            dashboard_url=arguments.dashboard_url,
+            interval_s=arguments.watch_interval,
+        )
+        key = os.environ.get(INGEST_KEY, "")
+        door = Door(wal, key=key, hosts=() if key or not is_loopback(arguments.host) else LOCAL_NAMES)
+        stop_grpc = await serve_grpc(door, arguments.host, arguments.grpc_port)
+        server = http_server(HttpReceiver(door), timeout_graceful_shutdown=5, timeout_keep_alive=75)
+        serving = asyncio.create_task(server.serve(sockets=[http_socket]))
+        watching = asyncio.create_task(_watch_when_ready(writer, watch))
+        log.info(
+            "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
+        )
+        asked = asyncio.create_task(stop_signal())
+        await asyncio.wait({asked, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            raise CollectorError("the HTTP server has ended by itself")
+        server.should_exit = True
+        await asyncio.gather(serving, stop_grpc(5.0))
+        watching.cancel()
+        await asyncio.to_thread(wal.close)
+        await asyncio.to_thread(partial(writer.stop, drain_s=_DRAIN_S))
+        await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
+        log.info("%s", door.counters)
+
+
+def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
+    if arguments.clickhouse:
+        password = os.environ.get(CLICKHOUSE_PASSWORD, "")
+        return Address.parse(arguments.clickhouse, username=arguments.user, password=password)
+    return Address.parse(arguments.store_url, username=OWNER, password=folder.store_key())
+
+
+def _connect(own_store: DataFolder | None, address: Address, *, database: str | None = DATABASE) -> Client:
+    """A client; the key of the embedded store is sent only while a store of this folder is running."""
+    if own_store and not own_store.store_is_running():
+        raise StoreDownError(f"no store of the data folder {own_store.path} is running")
+    return connect(address, database=database)
+
+
+async def _refuse_early(writer: Writer) -> None:
+    """A store that refuses for good is the operator's to mend before anything is accepted.
+
+    One that is down or slow is not waited for: spans are accepted and wait in the log.
+    """
+    await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S)
+    if writer.refusal:
+        raise ConfigError(writer.refusal)
+
+
+async def _watch_when_ready(writer: Writer, watch: Watch) -> None:
+    while not await asyncio.to_thread(writer.migrated.wait, 0.5):
+        """The tables are not there yet: ClickHouse is down."""
+    watch.start()
+
+
+def _private(path: Path) -> Path:
+    path.mkdir(exist_ok=True, mode=0o700)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""`llmtrace doctor`: walks the way of a span from this machine and says at each step what is wrong and what to do.
+
+openai client -> endpoint -> collector answers -> is it ours, of this version -> key -> clock -> store -> spans
+"""
+
+from __future__ import annotations
+
+import argparse
+import email.utils
+import importlib.metadata
+import json
+import os
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llmtrace_collector.commands.terminal import guarded, say
+from llmtrace_collector.names import INGEST_KEY, VERSION_HEADER
+
+_MOST_SKEW_S = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one step found."""
+
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """An HTTP answer; status 0: nobody answered, and `body` says why."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints what was found; 0 when nothing is wrong, 1 when something is."""
+    parser = argparse.ArgumentParser(prog="llmtrace doctor", description="Say what is wrong, from app to store.")
+    parser.add_argument(
+        "--endpoint", default=_endpoint(os.environ), help="where apps send spans (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--store-url", default="http://127.0.0.1:8123", help="the store to look into (default: %(default)s)"
+    )
+    given = parser.parse_args(argv)
+    return guarded("doctor", lambda: _examine(given.endpoint.rstrip("/"), given.store_url.rstrip("/")))
+
+
+def _endpoint(environ: Mapping[str, str]) -> str:
+    """Where the instrument on this machine would send, by OpenTelemetry's variables."""
+    traces = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+    return (
+        traces.removesuffix("/v1/traces") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "") or "http://127.0.0.1:4318"
+    )
+
+
+def _examine(endpoint: str, store_url: str) -> int:
+    findings = []
+    for finding in (*_client(), *(_form(endpoint) or _collector(endpoint)), *(_form(store_url) or _store(store_url))):
+        say(f"{'ok   ' if finding.good else 'WRONG'}  {finding.text}")
+        findings.append(finding)
+    wrong = sum(not finding.good for finding in findings)
+    say(f"\n{wrong} to mend" if wrong else "\nnothing is wrong")
+    return 1 if wrong else 0
+
+
+def _client() -> Iterator[Finding]:
+    try:
+        version = importlib.metadata.version("openai")
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding(good=False, text="the openai package is not installed here: pip install openai")
+        return
+    yield Finding(good=True, text=f"openai {version} is installed")
+
+
+def _form(url: str) -> list[Finding]:
+    """What is wrong with the text of an address; empty when nothing is."""
+    if "://" not in url:
+        return [Finding(good=False, text=f"{url} does not begin with http://: write http://{url}")]
+    try:
+        parts = urllib.parse.urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    return [] if sound else [Finding(good=False, text=f"{url} is no address: write it like http://127.0.0.1:4318")]
+
+
+def _collector(endpoint: str) -> Iterator[Finding]:
+    health = _ask(f"{endpoint}/healthz")
+    if health.status == 0:
+        yield Finding(good=False, text=_nobody(endpoint, health.body.decode()))
+        return
+    version = health.headers.get(VERSION_HEADER, "")
+    if not version:
+        text = f"{endpoint} answers, but it is no llmtrace collector: check the port in OTEL_EXPORTER_OTLP_ENDPOINT"
+        yield Finding(good=False, text=text)
+        return
+    text = health.body.decode(errors="replace").strip()
+    yield Finding(good=health.status == 200, text=f"the collector at {endpoint} says: {text}")
+    yield _versions(version)
+    yield _key(endpoint)
+    yield _clock(health.headers.get("date", ""))
+
+
+def _nobody(endpoint: str, reason: str) -> str:
+    if urllib.parse.urlsplit(endpoint).port == 4317:
+        return f"{endpoint} is the port for gRPC; the instrument sends over HTTP: use port 4318"
+    remedy = "start the collector with `llmtrace up`, or set OTEL_EXPORTER_OTLP_ENDPOINT"
+    return f"nobody answers at {endpoint} ({reason}): {remedy}"
+
+
+def _versions(theirs: str) -> Finding:
+    ours = importlib.metadata.version("llmtrace-otel")
+    if ours.split(".")[:2] == theirs.split(".")[:2]:
+        return Finding(good=True, text=f"llmtrace is {ours} here and {theirs} there")
+    return Finding(good=False, text=f"llmtrace is {ours} here but {theirs} there: upgrade the older one")
+
+
+def _key(endpoint: str) -> Finding:
+    key = os.environ.get(INGEST_KEY, "")
+    headers = {"content-type": "application/x-protobuf", **({"authorization": f"Bearer {key}"} if key else {})}
+    # An empty ExportTraceServiceRequest: valid, and stores nothing.
+    reply = _ask(f"{endpoint}/v1/traces", data=b"", headers=headers)
+    if reply.status == 200:
+        return Finding(good=True, text="spans are accepted" + (" with the key" if key else ""))
+    if reply.status == 401:
+        return Finding(
+            good=False,
+            text=f"the collector wants {'another' if key else 'a'} key: set {INGEST_KEY} as it was set there",
+        )
+    return Finding(good=False, text=f"spans are answered with HTTP {reply.status}: see the collector's log")
+
+
+def _clock(date: str) -> Finding:
+    try:
+        theirs = email.utils.parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return Finding(good=True, text="the collector tells no time, so clocks were not compared")
+    skew = time.time() - theirs
+    if abs(skew) > _MOST_SKEW_S:
+        return Finding(good=False, text=f"the clock here is {skew:+.0f} s from the collector's: set both by NTP")
+    return Finding(good=True, text="the clocks agree")
+
+
+def _store(url: str) -> Iterator[Finding]:
+    if _ask(f"{url}/ping").status != 200:
+        yield Finding(good=False, text=f"no store answers at {url}: start it with `llmtrace up`, or give --store-url")
+        return
+    sql = "SELECT count() AS n, toString(max(received_at)) AS newest FROM llmtrace.spans FORMAT JSONEachRow"
+    reply = _ask(f"{url}/?{urllib.parse.urlencode({'query': sql})}")
+    if reply.status != 200:
+        yield Finding(
+            good=False, text=f"the store at {url} cannot be read: {reply.body.decode(errors='replace')[:200].strip()}"
+        )
+        return
+    row = json.loads(reply.body)
+    if not int(row["n"]):
+        yield Finding(
+            good=False, text="nothing was received yet: call llmtrace.instrument() in an app and make one call"
+        )
+    else:
+        yield Finding(good=True, text=f"{int(row['n']):,} spans are stored, the newest came {row['newest'][:19]} UTC")
+
+
+def _ask(url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, data=data, headers=dict(headers or {})), timeout=5) as response:  # noqa: S310
+            return Reply(status=response.status, body=response.read(1_000_000), headers=_lower(response.headers))
+    except urllib.error.HTTPError as error:
+        return Reply(status=error.code, body=error.read(), headers=_lower(error.headers))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Reply(status=0, body=str(reason).encode(), headers={})
+
+
+def _lower(headers: object) -> dict[str, str]:
+    return {str(k).lower(): str(v) for k, v in getattr(headers, "items", dict)()}

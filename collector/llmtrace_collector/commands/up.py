@@ -1,0 +1,129 @@
+"""`llmtrace up`: store, collector and dashboard on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from llmtrace_collector.commands.terminal import guarded, say
+from llmtrace_collector.database import Address
+from llmtrace_collector.errors import ConfigError
+from llmtrace_collector.folder import DataFolder, made
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
+from llmtrace_collector.options import Options, parse
+from llmtrace_collector.serving import is_loopback
+from llmtrace_collector.supervisor import Service, Supervisor
+from llmtrace_collector.watch import load
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs until it is stopped; the exit code."""
+    parser = argparse.ArgumentParser(prog="llmtrace up", description="Start store, collector and dashboard.")
+    return guarded("up", lambda: run(parse(argv, parser)[0]))
+
+
+def run(options: Options) -> int:
+    """Starts everything and waits for Ctrl-C or SIGTERM."""
+    stop = stop_on_signals()
+    supervisor = supervise(options)
+    try:
+        supervisor.start(stop)
+        if not stop.is_set():
+            say("           Ctrl-C stops everything; nothing that was acknowledged is lost")
+        while not stop.wait(0.25):
+            supervisor.check()
+    finally:
+        say("           stopping")
+        supervisor.stop()
+    return 0
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
+    """The supervisor for these options, not yet started; rules are evaluated every `watch_interval_s`.
+
+    Raises:
+        ConfigError: something is wrong that can be seen before anything starts.
+    """
+    if not is_loopback(options.host) and not os.environ.get(INGEST_KEY):
+        raise ConfigError(
+            f"--host {options.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
+            " the apps, or leave --host away"
+        )
+    if options.rules:
+        load(options.rules)
+    folder = DataFolder(options.data)
+    logs = made(folder.path / "logs")
+    services = [_collector(options, folder.path, watch_interval_s)]
+    if not options.clickhouse:
+        services.insert(0, _store(options, folder.path))
+    if not options.no_dashboard:
+        if importlib.util.find_spec("streamlit") is None:
+            raise ConfigError('the dashboard needs Streamlit: pip install "llmtrace-otel[all]", or give --no-dashboard')
+        services.append(_dashboard(options))
+    return Supervisor(services, log_folder=logs, say=say)
+
+
+def _store(options: Options, data: Path) -> Service:
+    return Service(
+        name="store",
+        module="llmtrace_collector.store",
+        arguments=["--data", str(data), "--port", str(options.store_port)],
+        health_url=f"{options.store_url}/ping",
+        shown=f"{options.store_url}  ClickHouse HTTP, read-only; data in {data}",
+    )
+
+
+def _collector(options: Options, data: Path, watch_interval_s: float) -> Service:
+    arguments = ["--data", str(data), "--host", options.host]
+    arguments += ["--http-port", str(options.http_port), "--grpc-port", str(options.grpc_port)]
+    arguments += ["--store-url", options.store_url, "--dashboard-url", options.dashboard_url]
+    arguments += ["--watch-interval", str(watch_interval_s)]
+    server_arguments, environ = _server(options)
+    arguments += server_arguments
+    if options.rules:
+        arguments += ["--rules", str(options.rules)]
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    near = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return Service(
+        name="collector",
+        module="llmtrace_collector",
+        arguments=arguments,
+        health_url=f"http://{near}:{options.http_port}/healthz",
+        shown=f"http://{host}:{options.http_port}  OTLP over HTTP, gRPC on port {options.grpc_port}",
+        environ=environ,
+    )
+
+
+def _server(options: Options) -> tuple[list[str], dict[str, str]]:
+    """The ClickHouse server as arguments and environment; the password only ever in the latter."""
+    if not options.clickhouse:
+        return [], {}
+    address = Address.parse(options.clickhouse, password=os.environ.get(CLICKHOUSE_PASSWORD, ""))
+    return ["--clickhouse", address.shown, "--user", address.username], {CLICKHOUSE_PASSWORD: address.password}
+
+
+def _dashboard(options: Options) -> Service:
+    server_arguments, environ = _server(options)
+    arguments = server_arguments or ["--clickhouse", options.store_url]
+    return Service(
+        name="dashboard",
+        module="llmtrace_dashboards",
+        arguments=[*arguments, "--host", "127.0.0.1", "--port", str(options.dashboard_port)],
+        environ=environ,
+        health_url=f"{options.dashboard_url}/_stcore/health",
+        echoes=False,
+        shown=f"{options.dashboard_url}  open this in a browser",
+    )

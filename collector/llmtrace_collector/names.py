@@ -1,0 +1,12 @@
+"""Names that more than one room spells: environment variables and headers."""
+
+from __future__ import annotations
+
+INGEST_KEY = "LLMTRACE_INGEST_KEY"
+"""The shared key that apps send as bearer token; only ever from the environment."""
+
+CLICKHOUSE_PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105 - a name
+"""The password of the ClickHouse server, for the services: others can see their command lines."""
+
+VERSION_HEADER = "llmtrace-version"
+"""On /healthz: which llmtrace answers, for `llmtrace doctor`."""

@@ -1,0 +1,1 @@
+"""The doors: OTLP over HTTP and gRPC, one judgement behind both."""

@@ -1,0 +1,74 @@
+"""Numbered migrations: forward only, safe to run twice, and a newer database is refused.
+
+A file `NNNN_name.sql` in `migrations/` holds statements, each under a line `-- name: WHAT`. A migration is recorded
+in `schema_migrations` after its last statement, so one that was cut short is run again from its start: every
+statement must be safe to repeat.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from llmtrace_collector.database import DATABASE
+from llmtrace_collector.errors import StoreRefusedError
+from llmtrace_collector.schema.otlp import expand
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_STATEMENT = re.compile(r"^-- name: (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """One step of the schema."""
+
+    version: int
+    name: str
+    statements: tuple[str, ...]
+    """Expanded SQL, in order."""
+
+
+def migrations() -> list[Migration]:
+    """All steps this code knows, in order."""
+    folder = files("llmtrace_collector.schema") / "migrations"
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [_read(f.name, f.read_text(encoding="utf-8")) for f in found]
+
+
+def _read(filename: str, text: str) -> Migration:
+    number, name = filename.removesuffix(".sql").split("_", 1)
+    pieces = _STATEMENT.split(text)[2::2]
+    without_comments = (re.sub(r"^--.*$", "", piece, flags=re.MULTILINE) for piece in pieces)
+    statements = tuple(expand(piece).strip().removesuffix(";") for piece in without_comments)
+    return Migration(version=int(number), name=name, statements=statements)
+
+
+def migrate(client: Client) -> list[int]:
+    """Brings the database up to this code's schema and returns the versions that were applied now.
+
+    Raises:
+        StoreRefusedError: the database was written by a newer llmtrace; an older one must not touch it.
+    """
+    client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+    client.database = DATABASE
+    client.command(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version UInt32, name String, applied_at DateTime DEFAULT now())"
+        " ENGINE = MergeTree ORDER BY version"
+    )
+    applied = {row[0] for row in client.query("SELECT DISTINCT version FROM schema_migrations").result_rows}
+    known = migrations()
+    if applied and max(applied) > known[-1].version:
+        raise StoreRefusedError(
+            f"the database has schema version {max(applied)}, this llmtrace knows {known[-1].version}:"
+            " upgrade llmtrace, or point it at another data folder"
+        )
+    todo = [m for m in known if m.version not in applied]
+    for migration in todo:
+        for statement in migration.statements:
+            client.command(statement)
+        client.insert("schema_migrations", [[migration.version, migration.name]], column_names=["version", "name"])
+    return [m.version for m in todo]

@@ -1,0 +1,165 @@
+"""OTLP as ClickHouse reads it: the .proto text, the matching column types and the SQL that unfolds values.
+
+ClickHouse's `Protobuf` input format cannot follow a recursive message, and OTLP's `AnyValue` is one. So the
+schema names one message type per depth (`Any4` holds lists and maps of `Any3`, ...), which is the same on the wire::
+
+    AnyValue                       Any4                          column Tuple(value Enum8, ..., array_value, ...)
+      array_value -> AnyValue        Arr4 -> Any3                  array_value Tuple(values Array(<Any3's tuple>))
+      kvlist_value -> KeyValue       Kvl4 -> Kv4 {key, Any3}       kvlist_value Tuple(values Array(Tuple(key, value)))
+      ...                            ... Any0 keeps the rest as bytes, so that nothing below is dropped
+
+Both texts and the SQL that renders a value as JSON are made here from one number, so that they cannot drift apart.
+Sources: opentelemetry-proto 1.11 `common.proto`, `trace.proto`; ClickHouse docs, format Protobuf.
+"""
+
+from __future__ import annotations
+
+import re
+
+SPAN_DEPTH = 4
+"""Nested levels unfolded into JSON in span attributes: enough for GenAI messages sent as structured values."""
+
+OTHER_DEPTH = 1
+"""The same for resource, event and link attributes. Deeper values are kept as `{"$otlp_base64": "..."}`: exact, but
+not yet JSON. Each level doubles the column type, and analysing it is what a small insert pays for (docs/decisions)."""
+
+PROTO_SETTINGS = {
+    "format_schema_source": "string",
+    "format_schema_message_name": "Record",
+    "input_format_protobuf_oneof_presence": "1",
+}
+"""Settings an insert of WAL bytes needs beside `format_schema`; needs ClickHouse >= 25.6."""
+
+_SCALARS = "string string_value=1; bool bool_value=2; int64 int_value=3; double double_value=4; bytes bytes_value=7;"
+_BRANCH = (
+    "Enum8('none'=0,'string_value'=1,'bool_value'=2,'int_value'=3,'double_value'=4,"
+    "'array_value'=5,'kvlist_value'=6,'bytes_value'=7)"
+)
+
+
+def proto() -> str:
+    """The schema text for `format_schema`: `Record`, one WAL entry."""
+    parts = [
+        'syntax = "proto3";',
+        f"message Any0 {{ oneof value {{ {_SCALARS} bytes array_value=5; bytes kvlist_value=6; }} }}",
+    ]
+    parts += [
+        f"message Arr{d} {{ repeated Any{d - 1} values=1; }}\n"
+        f"message Kv{d} {{ string key=1; Any{d - 1} value=2; }}\n"
+        f"message Kvl{d} {{ repeated Kv{d} values=1; }}\n"
+        f"message Any{d} {{ oneof value {{ {_SCALARS} Arr{d} array_value=5; Kvl{d} kvlist_value=6; }} }}"
+        for d in range(1, SPAN_DEPTH + 1)
+    ]
+    parts.append(
+        f"message SpanKeyValue {{ string key=1; Any{SPAN_DEPTH} value=2; }}\n"
+        f"message KeyValue {{ string key=1; Any{OTHER_DEPTH} value=2; }}\n"
+        "message Resource { repeated KeyValue attributes=1; }\n"
+        "message Scope { string name=1; string version=2; }\n"
+        "message Event { fixed64 time_unix_nano=1; string name=2; repeated KeyValue attributes=3; }\n"
+        "message Link { bytes trace_id=1; bytes span_id=2; repeated KeyValue attributes=4; }\n"
+        "message Status { string message=2; int32 code=3; }\n"
+        "message Span { bytes trace_id=1; bytes span_id=2; string trace_state=3; bytes parent_span_id=4; string name=5;"
+        " int32 kind=6; fixed64 start_time_unix_nano=7; fixed64 end_time_unix_nano=8;"
+        " repeated SpanKeyValue attributes=9;"
+        " repeated Event events=11; repeated Link links=13; Status status=15; }\n"
+        "message ScopeSpans { Scope scope=1; repeated Span spans=2; }\n"
+        "message ResourceSpans { Resource resource=1; repeated ScopeSpans scope_spans=2; }\n"
+        "message Request { repeated ResourceSpans resource_spans=1; }\n"
+        "message Record { fixed32 crc=1; fixed64 received_ns=2; string project=3; Request request=4; }"
+    )
+    return "\n".join(parts)
+
+
+def any_type(depth: int) -> str:
+    """The column type of an `AnyValue` with `depth` levels below it."""
+    scalars = f"value {_BRANCH}, string_value String, bool_value Bool, int_value Int64, double_value Float64"
+    if depth == 0:
+        return f"Tuple({scalars}, array_value String, kvlist_value String, bytes_value String)"
+    below = any_type(depth - 1)
+    return (
+        f"Tuple({scalars}, array_value Tuple(values Array({below})), "
+        f"kvlist_value Tuple(values Array(Tuple(key String, value {below}))), bytes_value String)"
+    )
+
+
+def attributes_type(depth: int) -> str:
+    """The column type of a key-value list whose values have `depth` levels."""
+    return f"Array(Tuple(key String, value {any_type(depth)}))"
+
+
+def resource_spans_type() -> str:
+    """The column type of one `ResourceSpans`."""
+    other = attributes_type(OTHER_DEPTH)
+    event = f"Tuple(time_unix_nano UInt64, name String, attributes {other})"
+    link = f"Tuple(trace_id String, span_id String, attributes {other})"
+    span = (
+        "Tuple(trace_id String, span_id String, trace_state String, parent_span_id String, name String, kind Int32, "
+        "start_time_unix_nano UInt64, end_time_unix_nano UInt64, "
+        f"attributes {attributes_type(SPAN_DEPTH)}, events Array({event}), "
+        f"links Array({link}), status Tuple(message String, code Int32))"
+    )
+    scope_spans = f"Tuple(scope Tuple(name String, version String), spans Array({span}))"
+    return f"Tuple(resource Tuple(attributes {other}), scope_spans Array({scope_spans}))"
+
+
+def value_as_json(depth: int, v: str) -> str:
+    """SQL for the JSON text of the value expression `v`; bytes and levels below `depth` become base64 objects."""
+    scalar = (
+        f"{v}.1='string_value',toJSONString({v}.2),{v}.1='bool_value',if({v}.3,'true','false'),"
+        f"{v}.1='int_value',toString({v}.4),{v}.1='double_value',toJSONString({v}.5),"
+        f"{v}.1='bytes_value',toJSONString(base64Encode({v}.8))"
+    )
+    if depth == 0:
+        deep = f"""concat('{{"$otlp_base64":"',base64Encode(if({v}.1='array_value',{v}.6,{v}.7)),'"}}')"""
+        return f"multiIf({scalar},{v}.1 IN ('array_value','kvlist_value'),{deep},'null')"
+    # Lists and maps share one branch (a list is a map with empty keys), so the SQL grows linearly with depth, not as
+    # 2^depth: analysing the expression, not running it, is what a small insert pays for.
+    x = f"x{depth}"
+    pairs = f"arrayConcat(arrayMap(y->('',y),{v}.6.1),{v}.7.1)"
+    key = f"if({v}.1='kvlist_value',concat(toJSONString({x}.1),':'),'')"
+    items = f"arrayStringConcat(arrayMap({x}->concat({key},{value_as_json(depth - 1, x + '.2')}),{pairs}),',')"
+    brackets = f"if({v}.1='array_value','[]','{{}}')"
+    nested = f"concat(left({brackets},1),{items},right({brackets},1))"
+    return f"multiIf({scalar},{v}.1 IN ('array_value','kvlist_value'),{nested},'null')"
+
+
+def attributes_as_map(attributes: str, depth: int) -> str:
+    """SQL for a key-value list as `Map(String, String)`: strings as they are, everything else as JSON text."""
+    text = f"if(kv.2.1='string_value',kv.2.2,{value_as_json(depth, 'kv.2')})"
+    return f"CAST(arrayMap(kv->(kv.1,{text}),{attributes}),'Map(LowCardinality(String), String)')"
+
+
+def last_text(messages: str) -> str:
+    """SQL for the first text part of the last message in GenAI message JSON `messages` ('' when there is none)."""
+    parts = f"JSONExtractArrayRaw(JSONExtractArrayRaw({messages})[-1],'parts')"
+    return f"JSONExtractString(arrayFirst(p->JSONExtractString(p,'type')='text',{parts}),'content')"
+
+
+_MACRO = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
+
+
+def expand(sql: str, *, dedup_window: int = 10_000) -> str:
+    """The SQL of a migration with its macros replaced.
+
+    `{resource_spans_type}`, `{durable_dedup}`, `{span_map:EXPR}`, `{map:EXPR}` and `{last_text:EXPR}`.
+
+    `dedup_window` is how many inserted blocks each table remembers by token: far above the number of segments that
+    can be waiting for a replay. Raises `KeyError` on a macro that is not known.
+    """
+    plain = {
+        "resource_spans_type": resource_spans_type(),
+        "durable_dedup": (
+            f"non_replicated_deduplication_window = {dedup_window}, fsync_after_insert = 1, fsync_part_directory = 1"
+        ),
+    }
+    calls = {
+        "span_map": lambda attributes: attributes_as_map(attributes, SPAN_DEPTH),
+        "map": lambda attributes: attributes_as_map(attributes, OTHER_DEPTH),
+        "last_text": last_text,
+    }
+
+    def one(match: re.Match[str]) -> str:
+        name, argument = match[1], match[2]
+        return plain[name] if argument is None else calls[name](argument)
+
+    return _MACRO.sub(one, sql)

@@ -1,0 +1,74 @@
+"""The segment that grows."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+from llmtrace_collector.folder import sync_folder
+from llmtrace_collector.wal.limits import WalLimits
+
+
+class ActiveSegment:
+    """A file that is made with its first record, so that an idle collector touches no disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.path = folder / f"{time.time_ns():026d}-{secrets.token_hex(4)}.seg"
+        self._descriptor = -1
+        self._first_at = 0.0
+        self._weight = 0
+        self.size_bytes = 0
+        """Durable bytes."""
+
+    def write(self, data: bytes, weight: int) -> None:
+        """Appends `data` and returns when it is durable; on an error the file is as it was before.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if self._descriptor < 0:
+            self._descriptor = self._create()
+            self._first_at = time.monotonic()
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            os.fdatasync(self._descriptor)
+        except OSError:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            raise
+        self.size_bytes += len(data)
+        self._weight += weight
+
+    def _create(self) -> int:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            sync_folder(self._folder)
+        except OSError:
+            os.close(descriptor)
+            self.path.unlink(missing_ok=True)
+            raise
+        return descriptor
+
+    def expires_in_s(self, limits: WalLimits) -> float | None:
+        """Seconds until its age seals it; None: it is empty."""
+        if not self.size_bytes:
+            return None
+        return max(0.0, self._first_at + limits.segment_age_s - time.monotonic())
+
+    def is_ripe(self, limits: WalLimits) -> bool:
+        """It is large, heavy or old enough to be sealed."""
+        full = self.size_bytes >= limits.segment_bytes or self._weight >= limits.segment_weight
+        return full or self.expires_in_s(limits) == 0.0
+
+    def close(self) -> bool:
+        """Closes the file; False when nothing durable was in it, and then it is gone."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            if not self.size_bytes:
+                self.path.unlink(missing_ok=True)
+        return self.size_bytes > 0

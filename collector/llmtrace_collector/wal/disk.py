@@ -1,0 +1,45 @@
+"""Free room on the log's disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from llmtrace_collector.wal.limits import WalLimits
+
+
+class Disk:
+    """Free room above the reserve, asked of the file system at most ten times a second."""
+
+    def __init__(self, folder: Path, limits: WalLimits) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._asked_at = float("-inf")
+        self._room_bytes = 0
+        self._fault = ""
+
+    def why_full(self, size: int) -> str:
+        """Why `size` more bytes would not fit above the reserve; '' when they do."""
+        now = time.monotonic()
+        if now - self._asked_at > 0.1:
+            self._asked_at = now
+            self._ask()
+        if self._fault:
+            return self._fault
+        return f"the disk of {self._folder} is full" if size > self._room_bytes else ""
+
+    def _ask(self) -> None:
+        try:
+            usage = os.statvfs(self._folder)
+        except OSError as error:
+            self._fault = f"the folder {self._folder} cannot be used ({error.strerror})"
+            return
+        self._fault = ""
+        free, total = usage.f_bavail * usage.f_frsize, usage.f_blocks * usage.f_frsize
+        self._room_bytes = free - self._reserve(total)
+
+    def _reserve(self, total: int) -> int:
+        """256 MiB; on a small disk 5 % or four segments: one in the log, its copy in the store, its part, a merge."""
+        four_segments = min(4 * self._limits.segment_bytes, total // 4)
+        return min(self._limits.reserve_bytes, max(total // 20, four_segments))

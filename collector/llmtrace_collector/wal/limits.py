@@ -1,0 +1,23 @@
+"""How large a segment grows and how much may wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class WalLimits:
+    """When a segment is sealed and when the log refuses."""
+
+    segment_bytes: int = 8 * 1024**2
+    """Sealed when it has grown to this."""
+    segment_weight: int = 256 * 1024**2
+    """Sealed when the rows of its records are estimated to take this much of ClickHouse's memory."""
+    segment_age_s: float = 1.0
+    """Sealed when its first record is this old: the longest a span waits before the writer sees it."""
+    quota_bytes: int = 4 * 1024**3
+    """Of all segments; beyond it `append` refuses."""
+    in_memory_bytes: int = 256 * 1024**2
+    """Waiting for the disk; beyond it `append` refuses."""
+    reserve_bytes: int = 256 * 1024**2
+    """Left free on the disk, or ClickHouse on the same disk could never empty the log again; less on a small disk."""

@@ -1,0 +1,118 @@
+"""The copy for people: every event and every attempt goes to ClickHouse, by way of watch.db.
+
+A row waits in `outgoing` until ClickHouse has it, so a store that is down loses nothing. Rows are inserted in batches
+whose members are fixed durably before the first try; the batch carries the token of its first row as
+`insert_deduplication_token`, so a repeated insert is the same insert and a no-op.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from llmtrace_collector.watch.journal import SQL, Journal
+from llmtrace_collector.watch.rule import group_of
+from llmtrace_collector.watch.times import from_ms, to_ms
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from llmtrace_collector.watch.engine import Engine
+    from llmtrace_collector.watch.transition import Transition
+
+_BATCH_ROWS = 1_000
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "timestamp": from_ms,
+    "since": from_ms,
+    "value": Decimal,
+    "limit_value": Decimal,
+}
+"""From what JSON holds to what clickhouse-connect takes, by column."""
+
+
+def put_event(db: sqlite3.Connection, transition: Transition, link: str) -> None:
+    """Queues the `alert_events` row of a transition."""
+    group = group_of(transition.key)
+    row = {
+        "timestamp": to_ms(transition.at),
+        "event_id": transition.event_id,
+        "project": group.get("project", ""),
+        "rule": transition.rule,
+        "kind": transition.kind,
+        "group_key": transition.key,
+        "group_values": group,
+        "state": str(transition.state),
+        "reason": str(transition.decision.reason),
+        "value": str(transition.value),
+        "limit_value": str(transition.limit),
+        "window_s": transition.window // timedelta(seconds=1),
+        "since": to_ms(transition.since),
+        "link": link,
+    }
+    _put(db, "alert_events", transition.event_id, row)
+
+
+def put_attempt(
+    db: sqlite3.Connection, notice: sqlite3.Row, *, at: datetime, attempt: int, outcome: str, status: int, error: str
+) -> None:
+    """Queues the `alert_deliveries` row of an attempt; attempt 0: given up without one."""
+    row = {
+        "timestamp": to_ms(at),
+        "event_id": notice["event_id"],
+        "webhook": notice["webhook"],
+        "attempt": attempt,
+        "outcome": outcome,
+        "http_status": status,
+        "error": error,
+    }
+    _put(db, "alert_deliveries", f"{notice['event_id']}:{notice['endpoint']}:{attempt}", row)
+
+
+def _put(db: sqlite3.Connection, target: str, token: str, row: dict[str, Any]) -> None:
+    db.execute(SQL["put_outgoing"], {"target": target, "token": token, "row": json.dumps(row)})
+
+
+def copy(journal: Journal, engine: Engine) -> int:
+    """Copies everything that waits and returns how many rows that were.
+
+    Raises:
+        StoreError: ClickHouse did not take a batch; it waits on.
+    """
+    copied = 0
+    while batch := _next_batch(journal):
+        target, token, rows = batch
+        columns = list(rows[0])
+        values = [[_converted(column, row[column]) for column in columns] for row in rows]
+        engine.insert(target, values, columns, token=token)
+        with journal.transaction() as db:
+            db.execute(SQL["drop_batch"], {"target": target, "batch": token})
+        copied += len(rows)
+    return copied
+
+
+def _converted(column: str, value: Any) -> Any:
+    convert = _CONVERSIONS.get(column)
+    return convert(value) if convert else value
+
+
+def _next_batch(journal: Journal) -> tuple[str, str, list[dict[str, Any]]] | None:
+    """The batch at the head of the queue, formed for good if it was not yet."""
+    with journal.transaction() as db:
+        head = db.execute(SQL["oldest_outgoing"]).fetchone()
+        if head is None:
+            return None
+        target, batch = head["target"], head["token"]
+        if head["batch"] is None:
+            db.execute(SQL["form_batch"], {"batch": batch, "target": target, "bound": _BATCH_ROWS})
+        rows = [json.loads(row["row"]) for row in db.execute(SQL["batch"], {"batch": batch, "target": target})]
+        return target, batch, rows
+
+
+def waiting(db: sqlite3.Connection) -> int:
+    """How many rows wait for ClickHouse."""
+    count: int = db.execute(SQL["count_outgoing"]).fetchone()["n"]
+    return count

@@ -1,0 +1,59 @@
+"""The body of a notice and the link in it: pure functions of a transition."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from llmtrace_collector.watch import windows
+from llmtrace_collector.watch.rule import group_of
+from llmtrace_collector.watch.times import iso, to_ms
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from llmtrace_collector.watch.transition import Transition
+
+OVERFLOW = "(other)"
+"""The user under which spend_1m sums those beyond its bound; no call carries it, so no link can filter by it."""
+
+
+def body(transition: Transition, dashboard_url: str) -> bytes:
+    """The JSON that is signed and sent, the same bytes on every attempt.
+
+    Money is a JSON number: a double, so exact to 15 digits, which is a thousandth of a millionth of a dollar at a
+    limit of 100,000. The exact decimals stand in `alert_events`.
+    """
+    content = {
+        "type": f"alert.{transition.state}",
+        "timestamp": iso(transition.at),
+        "data": {
+            "rule": transition.rule,
+            "kind": transition.kind,
+            "group": group_of(transition.key),
+            "state": str(transition.state),
+            "reason": str(transition.decision.reason),
+            "value": _number(transition.value),
+            "limit": _number(transition.limit),
+            "window_s": transition.window // timedelta(seconds=1),
+            "since": iso(transition.since),
+            "link": link(transition, dashboard_url),
+        },
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def link(transition: Transition, dashboard_url: str) -> str:
+    """The dashboard's list of the calls behind the figure: absolute times, so that it shows the same tomorrow."""
+    group = group_of(transition.key)
+    names = {"user": "user", "model": "model", "project": "p"}
+    filters = {name: group[key] for key, name in names.items() if group.get(key, "") not in {"", OVERFLOW}}
+    start = windows.start(transition.since, transition.window)
+    query = urlencode({"from": to_ms(start), "to": to_ms(transition.at), **filters})
+    return f"{dashboard_url.rstrip('/')}/traces?{query}"
+
+
+def _number(amount: Decimal) -> float | int:
+    return int(amount) if amount == amount.to_integral_value() else float(amount)

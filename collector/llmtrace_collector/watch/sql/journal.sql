@@ -1,0 +1,156 @@
+-- watch.db (SQLite): the durable state of the watch. Times are milliseconds since 1970, UTC. No secret and no URL.
+--
+--   alerts ----fired_event----> notices <---- endpoints        outgoing ---> ClickHouse
+--   (pending, firing)           (the outbox)  (throttle, 410)  (alert_events, alert_deliveries)
+
+-- name: schema
+CREATE TABLE IF NOT EXISTS alerts           -- one row per alert that is pending or firing
+(
+    rule        TEXT NOT NULL,
+    group_key   TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('pending', 'firing')),
+    since_ms    INTEGER NOT NULL,
+    fired_event TEXT,                       -- the event that fired it; NULL while pending
+    value       TEXT NOT NULL,              -- decimal dollars, at the last transition
+    limit_value TEXT NOT NULL,
+    window_s    INTEGER NOT NULL,
+    PRIMARY KEY (rule, group_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS notices          -- one row per event and receiver
+(
+    notice_id  INTEGER PRIMARY KEY,         -- also the order in which an alert's notices go out
+    event_id   TEXT NOT NULL,               -- the webhook-id
+    resolves   TEXT,                        -- for alert.resolved: the event_id of its alert.firing
+    rule       TEXT NOT NULL,
+    group_key  TEXT NOT NULL,
+    endpoint   TEXT NOT NULL,               -- digest of the URL
+    webhook    TEXT NOT NULL,               -- scheme and host
+    body       BLOB NOT NULL,               -- as signed, byte for byte
+    status     TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'failed')),
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    due_ms     INTEGER NOT NULL,
+    in_flight  INTEGER NOT NULL DEFAULT 0,  -- claimed by an attempt that is not recorded yet
+    created_ms INTEGER NOT NULL,
+    UNIQUE (event_id, endpoint)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS notices_waiting ON notices (endpoint, due_ms) WHERE status = 'waiting';
+CREATE INDEX IF NOT EXISTS notices_order ON notices (endpoint, rule, group_key, notice_id) WHERE status = 'waiting';
+
+CREATE TABLE IF NOT EXISTS endpoints        -- receivers that asked for something
+(
+    endpoint      TEXT PRIMARY KEY,
+    not_before_ms INTEGER NOT NULL DEFAULT 0,
+    disabled_ms   INTEGER                   -- NULL: enabled
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS outgoing         -- rows on their way to ClickHouse
+(
+    seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+    target TEXT NOT NULL,
+    token  TEXT NOT NULL,
+    batch  TEXT,                            -- the insert this row belongs to for good; NULL: none yet
+    row    TEXT NOT NULL                    -- JSON
+) STRICT;
+
+-- name: live
+SELECT * FROM alerts;
+
+-- name: live_of
+SELECT * FROM alerts WHERE rule = :rule;
+
+-- name: count_live
+SELECT state, count(*) AS n FROM alerts GROUP BY state;
+
+-- name: put_alert
+INSERT INTO alerts (rule, group_key, kind, state, since_ms, fired_event, value, limit_value, window_s)
+VALUES (:rule, :group_key, :kind, :state, :since_ms, :fired_event, :value, :limit_value, :window_s)
+ON CONFLICT (rule, group_key) DO UPDATE SET
+    kind = excluded.kind, state = excluded.state, since_ms = excluded.since_ms, fired_event = excluded.fired_event,
+    value = excluded.value, limit_value = excluded.limit_value, window_s = excluded.window_s;
+
+-- name: drop_alert
+DELETE FROM alerts WHERE rule = :rule AND group_key = :group_key;
+
+-- name: put_notice
+INSERT INTO notices (event_id, resolves, rule, group_key, endpoint, webhook, body, due_ms, created_ms)
+VALUES (:event_id, :resolves, :rule, :group_key, :endpoint, :webhook, :body, :now_ms, :now_ms);
+
+-- name: put_resolving_notices
+-- To every receiver that has heard of the firing, or still may.
+INSERT INTO notices (event_id, resolves, rule, group_key, endpoint, webhook, body, due_ms, created_ms)
+SELECT :event_id, event_id, rule, group_key, endpoint, webhook, :body, :now_ms, :now_ms
+FROM notices WHERE event_id = :resolves AND status != 'failed'
+ORDER BY notice_id;
+
+-- name: due_endpoints
+-- Longest waiting first.
+SELECT n.endpoint FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)
+WHERE n.status = 'waiting' AND n.due_ms <= :now_ms AND coalesce(e.not_before_ms, 0) <= :now_ms
+GROUP BY n.endpoint ORDER BY min(n.notice_id);
+
+-- name: next_due
+-- The notice of a receiver that has been due longest and that no older notice of the same alert stands before.
+SELECT n.*, e.disabled_ms, (SELECT f.status FROM notices AS f WHERE f.event_id = n.resolves AND f.endpoint = n.endpoint) AS firing_status
+FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)
+WHERE n.status = 'waiting' AND n.endpoint = :endpoint AND n.due_ms <= :now_ms AND coalesce(e.not_before_ms, 0) <= :now_ms
+  AND NOT EXISTS (
+    SELECT 1 FROM notices AS o
+    WHERE o.status = 'waiting' AND o.endpoint = n.endpoint AND o.rule = n.rule AND o.group_key = n.group_key
+      AND o.notice_id < n.notice_id)
+ORDER BY n.due_ms, n.notice_id LIMIT 1;
+
+-- name: claim
+UPDATE notices SET attempts = :attempt, due_ms = :due_ms, in_flight = 1 WHERE notice_id = :notice_id;
+
+-- name: settle
+UPDATE notices SET status = :status, due_ms = :due_ms, in_flight = 0 WHERE notice_id = :notice_id;
+
+-- name: recover
+-- Attempts that were begun and never recorded: the process died. They count as not made, and are due at once.
+UPDATE notices SET attempts = attempts - 1, due_ms = :now_ms, in_flight = 0 WHERE in_flight = 1;
+
+-- name: throttle
+INSERT INTO endpoints (endpoint, not_before_ms) VALUES (:endpoint, :not_before_ms)
+ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms;
+
+-- name: disable
+INSERT INTO endpoints (endpoint, disabled_ms) VALUES (:endpoint, :now_ms)
+ON CONFLICT (endpoint) DO UPDATE SET disabled_ms = excluded.disabled_ms;
+
+-- name: known_endpoints
+SELECT endpoint FROM endpoints;
+
+-- name: forget_endpoint
+DELETE FROM endpoints WHERE endpoint = :endpoint;
+
+-- name: count_notices
+SELECT status, count(*) AS n FROM notices GROUP BY status;
+
+-- name: prune_notices
+-- Old ones that are done with; what fired an alert that is still live stays, its resolution needs it.
+DELETE FROM notices
+WHERE status != 'waiting' AND created_ms < :before_ms
+  AND event_id NOT IN (SELECT fired_event FROM alerts WHERE fired_event IS NOT NULL)
+  AND event_id NOT IN (SELECT resolves FROM notices WHERE status = 'waiting' AND resolves IS NOT NULL);
+
+-- name: put_outgoing
+INSERT INTO outgoing (target, token, row) VALUES (:target, :token, :row);
+
+-- name: oldest_outgoing
+SELECT target, token, batch FROM outgoing ORDER BY seq LIMIT 1;
+
+-- name: form_batch
+UPDATE outgoing SET batch = :batch
+WHERE seq IN (SELECT seq FROM outgoing WHERE batch IS NULL AND target = :target ORDER BY seq LIMIT :bound);
+
+-- name: batch
+SELECT row FROM outgoing WHERE batch = :batch AND target = :target ORDER BY seq;
+
+-- name: drop_batch
+DELETE FROM outgoing WHERE batch = :batch AND target = :target;
+
+-- name: count_outgoing
+SELECT count(*) AS n FROM outgoing;

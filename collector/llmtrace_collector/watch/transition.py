@@ -1,0 +1,44 @@
+"""What happened to an alert, as one record: the source of its journal rows, its notices and its ClickHouse row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+    from random import Random
+
+    from llmtrace_collector.watch.states import Decision, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """A change of state of one alert."""
+
+    event_id: str
+    """Made when the transition is decided; the `webhook-id` of its notices."""
+    at: datetime
+    rule: str
+    kind: str
+    key: str
+    """The canonical JSON of the group."""
+    decision: Decision
+    value: Decimal
+    limit: Decimal
+    window: timedelta
+    since: datetime
+    """The start of the episode; for one that never fired, of its pending time."""
+    fired_event: str | None
+    """The event that fired the alert, if it did; for `resolved`, what it resolves."""
+
+    @property
+    def state(self) -> State:
+        """The state the alert went into."""
+        return self.decision.standing.state
+
+
+def new_event_id(random: Random) -> str:
+    """`msg_` and 128 random bits; no dot, as the signed text is joined by dots."""
+    return f"msg_{random.getrandbits(128):032x}"

@@ -1,0 +1,222 @@
+"""The life of the watch: two loops over one journal.
+
+start -> evaluator: evaluate, mirror, rest for interval_s ----+
+      -> deliverer: one helper per receiver with due notices  |--> stop
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import time
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from llmtrace_collector.errors import CollectorError, ConfigError, StoreError
+from llmtrace_collector.watch import alerts, mirror, outbox
+from llmtrace_collector.watch.counters import Counters
+from llmtrace_collector.watch.deliverer import Deliverer
+from llmtrace_collector.watch.engine import Engine
+from llmtrace_collector.watch.evaluator import Evaluator
+from llmtrace_collector.watch.journal import Journal
+from llmtrace_collector.watch.post import HttpPost, Post
+from llmtrace_collector.watch.times import Clock, iso, system_clock
+from llmtrace_collector.watch.troubles import Troubles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from random import Random
+
+    from clickhouse_connect.driver.client import Client
+
+    from llmtrace_collector.watch.rule import Rule
+
+_POLL_S = 1.0
+"""The deliverer looks for retries that have come due this often; new notices wake it at once."""
+
+_MOST_HELPERS = 32
+"""Receivers served at the same time."""
+
+
+class Watch:
+    """Evaluates rules and delivers notices, durably.
+
+    Use `start` and `stop` in a server. Tests call `evaluate_once`, `deliver_due` and `mirror_once` instead, with their
+    own clock. One process at a time should own `state_path`; a second one would deliver some notices twice, under the
+    same id.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: Sequence[Rule],
+        connect: Callable[[], Client],
+        state_path: Path,
+        dashboard_url: str,
+        interval_s: float = 5.0,
+        clock: Clock = system_clock,
+        timer: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+        post: Post | None = None,
+    ) -> None:
+        """Opens the journal; nothing runs and nothing is connected before `start`.
+
+        Args:
+            rules: What to watch, from `rules.load`.
+            connect: Makes a ClickHouse client; called when one is first needed and again after a fault.
+            state_path: The SQLite file, `watch.db` in the data folder; made when it is not there.
+            dashboard_url: Where links in notices lead, such as `http://localhost:8501`.
+            interval_s: The rest between evaluations.
+            clock: The aware time now.
+            timer: Seconds that only grow; paces scans that take long.
+            random: Of event ids and jitter; the operating system's unless given.
+            post: Makes the request of an attempt; HTTP unless given.
+
+        Raises:
+            ConfigError: the file is no database of ours, or the URL is none.
+        """
+        if not dashboard_url.startswith(("http://", "https://")):
+            raise ConfigError(f'"{dashboard_url}" is not a dashboard URL; write it like http://localhost:8501')
+        self._rules = tuple(rules)
+        self._interval_s = interval_s
+        self._troubles = Troubles()
+        self._counters = Counters()
+        self._journal = Journal(state_path)
+        self._engine = Engine(connect)
+        chance = random or secrets.SystemRandom()
+        self._evaluator = Evaluator(
+            rules=self._rules,
+            engine=self._engine,
+            journal=self._journal,
+            dashboard_url=dashboard_url,
+            clock=clock,
+            timer=timer,
+            random=chance,
+            troubles=self._troubles,
+            counters=self._counters,
+        )
+        self._post = post or HttpPost()
+        self._deliverer = Deliverer(
+            rules=self._rules,
+            journal=self._journal,
+            post=self._post,
+            clock=clock,
+            random=chance,
+            troubles=self._troubles,
+            counters=self._counters,
+        )
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._helpers: dict[str, threading.Thread] = {}
+
+    def evaluate_once(self, *, paced: bool = False) -> int:
+        """Looks at every rule once and returns how many alerts moved; a failing query moves none.
+
+        With `paced`, as the running watch does it: a scan that took long rests for nine times as long, and its rules
+        are left out until then.
+        """
+        return self._evaluator.evaluate(paced=paced)
+
+    def deliver_due(self) -> int:
+        """Sends every notice that is due, receiver after receiver, and returns how many were dealt with."""
+        return sum(self._deliverer.serve(endpoint) for endpoint in self._deliverer.due_endpoints())
+
+    def mirror_once(self) -> int:
+        """Copies events and attempts to ClickHouse and returns how many rows; 0 when it does not take them."""
+        try:
+            copied = mirror.copy(self._journal, self._engine)
+        except StoreError as error:
+            self._counters.query_failures += 1
+            self._troubles.begin("alert history", f"{error}; it waits in the journal")
+            return 0
+        self._troubles.end("alert history")
+        return copied
+
+    def health(self) -> dict[str, Any]:
+        """The state of the watch, for `/healthz` and metrics: plain values, no secrets."""
+        troubles = self._troubles.now()
+        last = self._evaluator.last_evaluation
+        with self._journal.transaction() as db:
+            live, notices, unmirrored = alerts.counts(db), outbox.counts(db), mirror.waiting(db)
+        return {
+            "last_evaluation": iso(last) if last else None,
+            "error": "; ".join(f"{what}: {why}" for what, why in troubles.items()) or None,
+            "rules": len(self._rules),
+            "pending": live.get("pending", 0),
+            "firing": live.get("firing", 0),
+            "outbox": notices.get("waiting", 0),
+            "outbox_failed": notices.get("failed", 0),
+            "unmirrored": unmirrored,
+            "counters": asdict(self._counters),
+        }
+
+    def start(self) -> None:
+        """Starts the evaluator and the deliverer, as daemon threads."""
+        loops = {"llmtrace-watch-evaluate": self._evaluate_loop, "llmtrace-watch-deliver": self._deliver_loop}
+        for name, loop in loops.items():
+            thread = threading.Thread(target=loop, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Ends the threads and closes the journal; twice is safe.
+
+        Returns:
+            False when a request was still under way after `timeout_s`: its notice is sent again at the next start.
+        """
+        self._stopping.set()
+        self._news.set()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        helpers = list(self._helpers.values())  # the deliverer, which makes them, has ended
+        for thread in helpers:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        ended = not any(thread.is_alive() for thread in [*self._threads, *helpers])
+        if ended:
+            self._journal.close()
+            self._post.close()
+        return ended
+
+    def _evaluate_loop(self) -> None:
+        while not self._stopping.is_set():
+            if self._guarded("evaluator", partial(self.evaluate_once, paced=True)):
+                self._news.set()
+            self._guarded("mirror", self.mirror_once)
+            self._stopping.wait(self._interval_s)
+
+    def _deliver_loop(self) -> None:
+        while not self._stopping.is_set():
+            self._guarded("deliverer", self._send_helpers)
+            self._news.wait(_POLL_S)
+            self._news.clear()
+
+    def _send_helpers(self) -> int:
+        """A thread for each receiver with something due, so that a slow one delays no other."""
+        self._helpers = {endpoint: thread for endpoint, thread in self._helpers.items() if thread.is_alive()}
+        for endpoint in self._deliverer.due_endpoints():
+            if endpoint not in self._helpers and len(self._helpers) < _MOST_HELPERS:
+                helper = threading.Thread(target=self._help, args=[endpoint], name="llmtrace-watch-send", daemon=True)
+                self._helpers[endpoint] = helper
+                helper.start()
+        return len(self._helpers)
+
+    def _help(self, endpoint: str) -> None:
+        self._guarded("deliverer", partial(self._deliverer.serve, endpoint, stopping=self._stopping.is_set))
+
+    def _guarded(self, what: str, step: Callable[[], int]) -> int:
+        """One step of a loop: a thread that dies of a fault would be a watch that sleeps."""
+        try:
+            done = step()
+        except (CollectorError, sqlite3.Error) as error:
+            self._troubles.begin(what, f"{error}")
+        except Exception as error:  # noqa: BLE001 a defect of ours must not silence the alerts
+            self._troubles.begin(what, f"{type(error).__name__}: {error}")
+        else:
+            self._troubles.end(what)
+            return done
+        return 0

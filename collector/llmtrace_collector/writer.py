@@ -1,0 +1,173 @@
+"""From the log into ClickHouse: whole segments, in order, exactly once.
+
+    take ──> insert under the segment's token ──> done
+              │ cannot be reached, overloaded, out of room: the same bytes, the same token, again and again
+              │ does not parse: find the bad records with a table that stores nothing, note what will be done
+              │                 (SEGMENT.plan, durable), then insert each good range under `segment:first-last`
+              └ and bury the bad ones
+
+An insert that was done but not acknowledged is repeated under its token and changes nothing: every table behind the
+landing remembers the tokens of its last inserts (schema/migrations).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from llmtrace_collector.database import Address, faults
+from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
+from llmtrace_collector.poison import Plan, make_plan
+from llmtrace_collector.schema.migrate import migrate
+from llmtrace_collector.schema.otlp import PROTO_SETTINGS, proto
+from llmtrace_collector.wal import Segment, Wal, dead
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+log = logging.getLogger(__name__)
+
+INSERT_SETTINGS = {
+    **PROTO_SETTINGS,
+    "format_schema": proto(),
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+    # One segment must be one block: then a record that does not parse leaves nothing behind.
+    "max_insert_block_size": "1048576",
+    "input_format_parallel_parsing": "0",
+}
+
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_MOST_REFUSALS = 10
+"""Of a segment whose records all parse; about half a minute."""
+
+
+class Writer:
+    """A thread that empties the log into ClickHouse."""
+
+    def __init__(self, wal: Wal, address: Address, connect: Callable[[], Client]) -> None:
+        self._wal = wal
+        self._address = address
+        self._connect = connect
+        self._client: Client | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.tried = threading.Event()
+        """Set once ClickHouse was reached or was not."""
+        self.migrated = threading.Event()
+        """Set once the tables are those of this code."""
+        self.refusal = ""
+        """Why ClickHouse refuses for good; '' when it does not."""
+        self._told_code: int | None = None
+        self._refused, self._refusals = "", 0
+        self.fault = ""
+        """Why nothing can be stored at the moment; '' when it can."""
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self, *, drain_s: float) -> None:
+        """Stores what the (closed) log still holds, for at most `drain_s`, and ends; the rest stays in the log."""
+        self._stop.set()
+        self._thread.join(drain_s)
+
+    def _run(self) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                if self._step():
+                    return
+            except StoreError as error:
+                self._tell(error)
+                if self._stop.wait(pause_s):
+                    return
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            except Exception:
+                log.exception("storing failed in a way nobody thought of; the spans stay in the log")
+                if self._stop.wait(_LONGEST_PAUSE_S):
+                    return
+            else:
+                pause_s = _FIRST_PAUSE_S
+
+    def _step(self) -> bool:
+        """Stores one segment if there is one; True: asked to stop and nothing is left."""
+        client = self._connected()
+        segment = self._wal.take(0.0 if self._stop.is_set() else 0.5)
+        if segment is None:
+            return self._stop.is_set()
+        self._store(client, segment)
+        self._wal.done(segment)
+        if self.fault:
+            log.info("ClickHouse takes spans again")
+            self.fault = ""
+        return False
+
+    def _connected(self) -> Client:
+        """The client, with the tables up to date; connects at the first call and after a fault.
+
+        Raises:
+            StoreError: ClickHouse does not answer, refuses, or has a newer schema.
+        """
+        if self._client is None:
+            client = self._connect()
+            with faults(self._address):
+                applied = migrate(client)
+            if applied:
+                log.info("the tables are at version %d", applied[-1])
+            self._client = client
+            self.refusal = ""
+            self.migrated.set()
+            self.tried.set()
+        return self._client
+
+    def _tell(self, error: StoreError) -> None:
+        self._client = None
+        if isinstance(error, StoreRefusedError):
+            self.refusal = str(error)
+        self.tried.set()
+        # By code: the text may name a file that is another one each time.
+        if not self.fault or error.code != self._told_code:
+            log.warning("%s; accepted spans wait in the log", error)
+        self._told_code = error.code
+        self.fault = str(error)
+
+    def _store(self, client: Client, segment: Segment) -> None:
+        try:
+            content = segment.read()
+        except FileNotFoundError:
+            log.error("the segment %s was removed while it waited: its spans are lost", segment.path.name)
+            return
+
+        def insert(table: str, records: bytes, token: str) -> None:
+            self._insert(client, table, records, token)
+
+        plan = Plan.load(segment)
+        try:
+            if plan is None:
+                insert("otlp_traces", content, segment.token)
+                return
+        except PoisonError as error:
+            log.error("%s does not parse as a whole (%s): looking for the records at fault", segment.path.name, error)
+            plan = make_plan(insert, content)
+            if not plan.bad and not plan.repaired:
+                self._again(segment, content, error)
+                return
+            plan.save(segment)
+        plan.carry_out(insert, segment, content)
+
+    def _again(self, segment: Segment, content: bytes, error: PoisonError) -> None:
+        """Each record parses, and yet ClickHouse refuses them: a table behind the landing does. Not for ever."""
+        self._refusals = self._refusals + 1 if self._refused == segment.token else 1
+        self._refused = segment.token
+        if self._refusals < _MOST_REFUSALS:
+            raise StoreDownError(f"ClickHouse refuses {segment.path.name}: {error}", code=error.code) from error
+        log.error("%s was refused %d times: it goes to the dead letters whole", segment.path.name, self._refusals)
+        dead.bury(self._wal.folder, f"{segment.token}-whole", content, str(error))
+
+    def _insert(self, client: Client, table: str, content: bytes, token: str) -> None:
+        settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+        with faults(self._address):
+            client.raw_insert(table, insert_block=content, fmt="Protobuf", settings=settings)

@@ -1,0 +1,1 @@
+"""The Streamlit app over llmtrace's tables."""

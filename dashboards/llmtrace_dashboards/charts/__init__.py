@@ -1,0 +1,1 @@
+"""Charts: pure functions from rows and a palette to an Altair chart."""

@@ -1,0 +1,196 @@
+"""Charts over time.
+
+Instants are shifted to the reader's zone and labelled as UTC, so that the axis does not depend on the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import altair as alt
+
+from llmtrace_dashboards import figures
+from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, MINUTE_MS, Window
+from llmtrace_dashboards.theme import SANS, Palette
+
+HEIGHT = 180
+Rows = Sequence[Mapping[str, Any]]
+
+
+def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """Bars of calls per bucket, the failed part in the error colour, at the bottom where it can be compared."""
+    values: list[dict[str, Any]] = []
+    for row in rows:
+        errors, every = int(row["errors"]), int(row["calls"])
+        told = _where(row, window, zone) | {"calls": figures.count(every), "failed": figures.count(errors)}
+        values += [
+            told | {"low": errors, "high": every, "kind": "OK"},
+            told | {"low": 0, "high": errors, "kind": "Errors"},
+        ]
+    colours = alt.Scale(domain=["OK", "Errors"], range=[palette.categories[0], palette.error])
+    color = alt.Color("kind:N", scale=colours, legend=_legend(palette))
+    axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
+    return _finish(
+        _bars(values, color, axis, _x("start", window, zone), palette).encode(tooltip=_tooltip("calls", "failed")),
+        palette,
+    )
+
+
+def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """Bars of dollars per bucket."""
+    values = [
+        _where(row, window, zone)
+        | {
+            "low": 0,
+            "high": float(row["cost_usd"] or 0),
+            "spend": figures.money(row["cost_usd"]),
+            "without price": figures.count(row["unpriced"]),
+        }
+        for row in rows
+    ]
+    axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
+    bars = _bars(values, alt.value(palette.categories[0]), axis, _x("start", window, zone), palette)
+    return _finish(bars.encode(tooltip=_tooltip("spend", "without price")), palette)
+
+
+def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """Lines of p50, p95 and p99; a logarithmic axis where they lie far apart."""
+    names = ("p50", "p95", "p99")
+    values = [
+        _where(row, window, zone)
+        | {"seconds": _seconds(row[f"{name}_ns"]), "line": name, "latency": figures.duration(row[f"{name}_ns"])}
+        for row in rows
+        for name in names
+    ]
+    far = any(row["p99_ns"] > 10 * max(row["p50_ns"], 1) for row in rows)
+    colours = alt.Scale(domain=list(names), range=[palette.other, palette.categories[0], palette.categories[1]])
+    axis = alt.Axis(title=None, tickCount=4, labelExpr=_LABEL, values=_decades(values) if far else alt.Undefined)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=_x("middle", window, zone),
+        y=alt.Y("seconds:Q", scale=alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True), axis=axis),
+        color=alt.Color("line:N", scale=colours, legend=_legend(palette)),
+    )
+    dots = base.mark_point(filled=True, size=14).encode(
+        tooltip=[_time(), alt.Tooltip("line:N"), alt.Tooltip("latency:N")]
+    )
+    return _finish(alt.layer(base.mark_line(strokeWidth=1.5), dots), palette)
+
+
+def _seconds(ns: Any) -> float:
+    return max(float(ns), 1e5) / 1e9  # a logarithm needs more than zero
+
+
+def _decades(values: list[dict[str, Any]]) -> list[float]:
+    """Round ticks, at most six, over the range of the values."""
+    low, high = min(v["seconds"] for v in values), max(v["seconds"] for v in values)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [
+            step * 10.0**power
+            for power in range(-5, 6)
+            for step in steps
+            if low / 1.5 <= step * 10.0**power <= high * 1.5
+        ]
+        if len(ticks) <= 6:
+            break
+    return ticks
+
+
+_LABEL = (
+    "datum.value === 0 ? '0'"
+    " : datum.value < 1 ? format(datum.value * 1000, '~r') + ' ms'"
+    " : format(datum.value, '~r') + ' s'"
+)
+
+
+def _where(row: Mapping[str, Any], window: Window, zone: tzinfo) -> dict[str, Any]:
+    start, end = int(row["bucket_ms"]), int(row["bucket_ms"]) + window.bucket_ms
+    return {
+        "start": _wall(max(start, window.start_ms), zone),
+        "end": _wall(min(end, window.end_ms), zone),
+        "middle": _wall((start + end) // 2, zone),
+        "time": figures.clock(start, zone, seconds=window.bucket_ms < 60_000),
+    }
+
+
+def _wall(ms: int, zone: tzinfo) -> int:
+    """The instant whose UTC clock shows what the clock in `zone` shows at `ms`."""
+    offset = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone).utcoffset()
+    return ms + round(offset.total_seconds() * 1000) if offset else ms
+
+
+_TICKS = (
+    *(1_000 * n for n in (1, 5, 10, 30)),
+    *(MINUTE_MS * n for n in (1, 2, 5, 10, 15, 30)),
+    *(HOUR_MS * n for n in (1, 2, 3, 4, 6, 12)),
+    *(DAY_MS * n for n in (1, 2, 5, 7, 14, 30, 90)),
+)
+
+
+def _x(field: str, window: Window, zone: tzinfo) -> alt.X:
+    # Quantitative, not temporal: vega-lite merges the equal temporal domains of two layers into a wrong one.
+    start, end = _wall(window.start_ms, zone), _wall(window.end_ms, zone)
+    step = next((s for s in _TICKS if (end - start) <= 6 * s), _TICKS[-1])
+    ticks = list(range(-(-start // step) * step, end + 1, step))
+    label = f"utcFormat(datum.value, '{'%-d %b' if step >= DAY_MS else '%H:%M:%S' if step < MINUTE_MS else '%H:%M'}')"
+    axis = alt.Axis(title=None, values=ticks, labelExpr=label, grid=False, labelOverlap=True)
+    return alt.X(f"{field}:Q", scale=alt.Scale(domain=[start, end], nice=False, zero=False), axis=axis)
+
+
+def _bars(values: list[dict[str, Any]], color: Any, axis: alt.Axis, x: alt.X, palette: Palette) -> Any:
+    # Both ends of both sides are given: a bar with x2 alone is taken for a horizontal one.
+    return (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_rect(stroke=palette.background, strokeWidth=0.5)
+        .encode(
+            x=x,
+            x2="end",
+            y=alt.Y("low:Q", axis=axis, scale=alt.Scale(zero=True)),
+            y2="high:Q",
+            color=color,
+        )
+    )
+
+
+def _legend(palette: Palette) -> alt.Legend:
+    return alt.Legend(
+        title=None,
+        orient="top",
+        direction="horizontal",
+        labelColor=palette.muted,
+        labelFontSize=11,
+        symbolType="square",
+        offset=0,
+    )
+
+
+def _time() -> alt.Tooltip:
+    return alt.Tooltip("time:N", title="from")
+
+
+def _tooltip(*fields: str) -> list[alt.Tooltip]:
+    return [_time(), *(alt.Tooltip(field=field, type="nominal") for field in fields)]
+
+
+def _finish(chart: Any, palette: Palette) -> alt.LayerChart:
+    finished: alt.LayerChart = (
+        alt.layer(chart)
+        .properties(
+            height=HEIGHT,
+            width="container",
+            background=palette.background,
+            padding={"left": 2, "right": 4, "top": 6, "bottom": 2},
+        )
+        .configure(font=SANS)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=palette.muted,
+            labelFontSize=11,
+            gridColor=palette.border,
+            gridOpacity=0.6,
+            domainColor=palette.border,
+            tickColor=palette.border,
+        )
+    )
+    return finished

@@ -1,0 +1,83 @@
+"""`python -m llmtrace_dashboards`: the command line of the app."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from urllib.parse import urlsplit
+
+from llmtrace_dashboards import database, server
+
+PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the app until it is asked to stop; the exit code: 0, or 2 when an option must be changed."""
+    options = _parser().parse_args(arguments)
+    try:
+        database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
+        listener = server.bind(options.host, options.port)
+    except (ValueError, server.PortTakenError) as error:
+        print(f"llmtrace dashboards: {error}", file=sys.stderr)
+        return 2
+    shown = f"[{options.host}]" if ":" in options.host else options.host
+    print(f"llmtrace dashboards: http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    server.serve(listener, server.options(options.host, listener.getsockname()[1], _hosts(options)))
+    return 0
+
+
+def address(url: str, user: str, password: str) -> database.Address:
+    """Where the store is, from `http[s]://host[:port]`.
+
+    Raises:
+        ValueError: the URL is of another form, or holds a password, which would stand in every list of processes.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise ValueError(f"--clickhouse must not hold a user or password; use --user and the variable {PASSWORD}")
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or port == -1
+        or parts.path not in {"", "/"}
+        or parts.query
+    ):
+        raise ValueError(f'--clickhouse "{url}" is not a ClickHouse URL; write it like http://127.0.0.1:8123')
+    secure = parts.scheme == "https"
+    return database.Address(
+        host=parts.hostname, port=port or (8443 if secure else 8123), secure=secure, user=user, password=password
+    )
+
+
+def _hosts(options: argparse.Namespace) -> list[str]:
+    """The Host names the app answers to: a page of another site must not reach it under a name of its own."""
+    return ["127.0.0.1", "localhost", "::1", options.host, *options.allowed_host]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m llmtrace_dashboards", description="The llmtrace app: a web page over ClickHouse."
+    )
+    parser.add_argument(
+        "--clickhouse", default="http://127.0.0.1:8123", metavar="URL", help="the store (default %(default)s)"
+    )
+    parser.add_argument(
+        "--user", default="default", help=f"its user (default %(default)s); the password is read from {PASSWORD}"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8501, help="port to listen on, 0 for any free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another host name people open the app under; repeatable",
+    )
+    return parser

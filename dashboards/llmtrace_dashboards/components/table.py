@@ -1,0 +1,44 @@
+"""A table drawn as plain HTML from data: real links, icon and word for states, hostile text as text.
+
+Streamlit's own table is a canvas: its cells can be neither linked within the app nor read by a screen reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llmtrace_dashboards.components.assets import renderer
+
+Tone = Literal["error", "warn", "good", "off"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: which key of a row it shows and how."""
+
+    key: str
+    label: str
+    align: Literal["start", "end"] = "start"
+    kind: Literal["text", "clip", "wrap", "bar"] = "text"
+
+
+def cell(
+    text: str, *, href: str = "", tone: Tone | None = None, size: float | None = None, muted: bool = False
+) -> dict[str, Any]:
+    """A cell with more to it than text: a link, a state, a bar of `size` relative to the column's largest."""
+    extras = {"href": href, "tone": tone, "size": size, "muted": muted}
+    return {"text": text} | {name: value for name, value in extras.items() if value}
+
+
+def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, label: str, key: str) -> str | None:
+    """Draws it; the href of a link that was just clicked, else None."""
+    data = {"label": label, "columns": [vars(column) for column in columns], "rows": [dict(row) for row in rows]}
+    result = renderer("table")(data=data, key=key, on_opened_change=_nothing)
+    opened: str | None = result.opened
+    return opened
+
+
+def _nothing() -> None:
+    """The value is read from the result; a callback is what makes the component report it."""

@@ -1,0 +1,1 @@
+"""Pages: which panels, in which order. No SQL, no figures."""

@@ -1,0 +1,17 @@
+"""What fires, since when, why, and was anyone told?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from llmtrace_dashboards.panels import alerts
+from llmtrace_dashboards.panels.frame import frame
+from llmtrace_dashboards.panels.panel import panel
+
+
+def show() -> None:
+    """Draws the page."""
+    current = frame("Alerts", filtered=False)
+    panel(partial(alerts.standing, current), key="standing", title="Now", height=200)
+    panel(partial(alerts.history, current), key="history", title="Changes in this range", height=200)
+    panel(partial(alerts.deliveries, current), key="deliveries", title="Deliveries in this range", height=200)

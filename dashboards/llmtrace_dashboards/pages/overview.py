@@ -1,0 +1,43 @@
+"""Is anything wrong now? What changed? What does it cost?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from llmtrace_dashboards import database
+from llmtrace_dashboards.panels import alerts, overview
+from llmtrace_dashboards.panels.current import Current
+from llmtrace_dashboards.panels.empty import empty
+from llmtrace_dashboards.panels.frame import frame
+from llmtrace_dashboards.panels.panel import panel
+from llmtrace_dashboards.queries import calls
+
+
+def show() -> None:
+    """Draws the page."""
+    current = frame("Overview")
+    panel(partial(alerts.strip, current), key="strip", height=40)
+    if _nothing(current):
+        panel(partial(empty, current), key="empty")
+        return
+    panel(partial(overview.kpis, current), key="kpis", height=110)
+    charts = (
+        (overview.calls_chart, "Calls and errors"),
+        (overview.spend_chart, "Spend"),
+        (overview.latency_chart, "Latency"),
+    )
+    for column, (body, title) in zip(st.columns(3), charts, strict=True):
+        with column:
+            panel(partial(body, current), key=body.__name__, title=title, height=200)
+    panel(partial(overview.models, current), key="models", title="By model", height=200)
+
+
+def _nothing(current: Current) -> bool:
+    """Whether the range has no calls; a store that fails is left for the panels to tell."""
+    try:
+        now, _ = overview.by_period(database.rows(calls.totals(current.view, current.window)))
+    except database.StoreError:
+        return False
+    return now is None

@@ -1,0 +1,38 @@
+"""What happened, why slow, dear or wrong? Hidden from the navigation; found by `?trace_id=`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from llmtrace_dashboards.panels import trace
+from llmtrace_dashboards.panels.current import Current
+from llmtrace_dashboards.panels.frame import frame
+from llmtrace_dashboards.panels.panel import panel
+
+
+def show() -> None:
+    """Draws the page."""
+    current = frame("Trace", bar=False)
+    trace.back(current)
+    if not current.view.trace_id:
+        st.text("This page shows one trace. Open it from the list of traces, or add ?trace_id= and 32 hex digits.")
+        return
+    panel(partial(_trace, current), key="trace", height=600)
+
+
+def _trace(current: Current) -> None:
+    spans = trace.load(current)
+    if not spans:
+        st.text(
+            "No span of this trace is kept. It may be older than the retention, or its id is of another installation."
+        )
+        return
+    span = trace.chosen(spans, current.view.span)
+    trace.facts(spans, current)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        trace.tree(spans, span, current)
+    with right:
+        trace.detail(span)

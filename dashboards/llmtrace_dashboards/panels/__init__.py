@@ -1,0 +1,1 @@
+"""Panels: what pages are made of. Each stands and falls alone."""

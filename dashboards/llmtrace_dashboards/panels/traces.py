@@ -1,0 +1,113 @@
+"""The panels of the Traces page: what matches in all, and the traces it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from llmtrace_dashboards import database, figures
+from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.panels.current import Current
+from llmtrace_dashboards.panels.empty import empty
+from llmtrace_dashboards.panels.navigation import follow, go, here, href
+from llmtrace_dashboards.queries import traces as queries
+from llmtrace_dashboards.state.view import SORTS, View
+
+_COLUMNS = (
+    Column(key="time", label="Started"),
+    Column(key="root", label="Trace", kind="clip"),
+    Column(key="state", label="State"),
+    Column(key="length", label="Duration", align="end", kind="bar"),
+    Column(key="calls", label="Calls / spans", align="end"),
+    Column(key="tokens", label="Tokens in / out", align="end"),
+    Column(key="cost", label="Cost", align="end"),
+    Column(key="user", label="User", kind="clip"),
+    Column(key="models", label="Models", kind="clip"),
+)
+
+
+def listing(current: Current) -> None:
+    """What the filters match, and a page of the traces it is in."""
+    view = current.view
+    found = database.rows(queries.matching(view, current.window))[0]
+    if not found["spans"]:
+        empty(current)
+        return
+    rows = database.rows(queries.page(view, current.window))
+    shown, more = rows[: queries.PAGE], len(rows) > queries.PAGE
+    with st.container(horizontal=True, vertical_alignment="center", key="matching"):
+        st.markdown(summary(found))
+        _sorting(view)
+    follow(table(_COLUMNS, [_row(row, current) for row in shown], label="Traces", key="traces"))
+    _paging(current, shown, more=more)
+
+
+def summary(found: Mapping[str, Any]) -> str:
+    """`12 traces · 34 calls · $1.23 · 2 errors · 1 call without a known price`."""
+    calls, errors, unpriced = (int(found[key]) for key in ("calls", "errors", "unpriced"))
+    parts = [f"**{figures.plural(int(found['traces']), 'trace')}**", f"**{figures.plural(calls, 'call')}**"]
+    if found["cost_usd"] is not None:
+        parts.append("**" + figures.money(found["cost_usd"]).replace("$", "\\$") + "**")
+    if errors:
+        parts.append(f":red[:material/error: {figures.plural(errors, 'failed call')}]")
+    if unpriced:
+        parts.append(f"{figures.plural(unpriced, 'call')} without a known price")
+    return " · ".join(parts)
+
+
+def _sorting(view: View) -> None:
+    st.session_state["sort"] = view.sort
+
+    def picked() -> None:
+        go(replace(here()[0], sort=st.session_state["sort"] or "newest", before=""))
+
+    st.segmented_control(
+        "Order", SORTS, key="sort", on_change=picked, format_func=str.capitalize, label_visibility="collapsed"
+    )
+
+
+def _row(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
+    start_ms = int(row["start_ns"]) // 1_000_000
+    to = href("trace", replace(current.pinned, trace_id=row["trace_id"]))
+    errors = int(row["errors"])
+    cost = figures.money(row["cost_usd"])
+    if row["unpriced"] and row["cost_usd"] is not None:
+        cost = f"{cost} + {row['unpriced']} unpriced"
+    calls = int(row["calls"])
+    tokens = (
+        f"{figures.count(row['input_tokens'])} / {figures.count(row['output_tokens'])}"
+        if row["input_tokens"] is not None
+        else figures.NOT_REPORTED
+    )
+    return {
+        "time": figures.clock(start_ms, current.zone),
+        "root": cell(row["root"] or "(no name)", href=to),
+        "state": cell(figures.plural(errors, "error"), tone="error") if errors else cell("OK", tone="good"),
+        "length": cell(figures.duration(row["length_ns"]), size=float(row["length_ns"])),
+        "calls": f"{figures.count(calls)} / {figures.count(row['spans'])}",
+        "tokens": cell(tokens if calls else "–", muted=row["input_tokens"] is None),
+        "cost": cell(cost if calls else "–", muted=row["cost_usd"] is None),
+        "user": row["user"] or cell("–", muted=True),
+        "models": ", ".join(row["models"]),
+    }
+
+
+def _paging(current: Current, shown: list[dict[str, Any]], *, more: bool) -> None:
+    view = current.view
+    with st.container(horizontal=True, key="paging"):
+        if view.before:
+            st.button(
+                "Newest", key="newest", icon=":material/first_page:", on_click=go, args=(replace(view, before=""),)
+            )
+        if more and view.sort == "newest":
+            last = shown[-1]
+            # Pinned: while paging, the range must not move under the reader.
+            older = replace(view, window=current.window, before=f"{last['newest_ns']}-{last['trace_id']}", live=False)
+            st.button(
+                "Older", key="older", icon=":material/chevron_right:", icon_position="right", on_click=go, args=(older,)
+            )
+        elif more:
+            st.caption(f"The first {queries.PAGE}; narrow the range or the filters to see others.")

@@ -1,0 +1,56 @@
+"""A query as data: the name of a `.sql` file beside this module and the values bound to its placeholders.
+
+Values never enter SQL text: every one is a `{name:Type}` placeholder that ClickHouse itself fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from llmtrace_dashboards.state.ranges import Window
+from llmtrace_dashboards.state.view import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What to ask the store."""
+
+    name: str
+    """The file `sql/<name>.sql`."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sql(self) -> str:
+        """The text of the file, with `-- include: <name>` lines replaced by that file."""
+        return _text(self.name)
+
+
+@cache
+def _text(name: str) -> str:
+    raw = (files("llmtrace_dashboards.queries") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    lines = (
+        _text(line.split(":", 1)[1].strip()) if line.strip().startswith("-- include:") else line
+        for line in raw.splitlines()
+    )
+    return "\n".join(lines)
+
+
+def bounds(window: Window) -> dict[str, Any]:
+    """The parameters `start_ms` and `end_ms`."""
+    return {"start_ms": window.start_ms, "end_ms": window.end_ms}
+
+
+def filters(view: View) -> dict[str, Any]:
+    """The parameters of `sql/_filters.sql`; an empty list filters nothing."""
+    return {
+        "project": view.project,
+        "models": list(view.model),
+        "users": list(view.user),
+        "services": list(view.svc),
+        "environments": list(view.env),
+        "statuses": list(view.status),
+    }

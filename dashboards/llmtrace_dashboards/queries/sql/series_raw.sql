@@ -1,0 +1,15 @@
+-- Calls, errors and spend per bucket, from spans.
+SELECT
+    intDiv(toUnixTimestamp64Milli(timestamp), {bucket_ms:Int64}) * {bucket_ms:Int64} AS bucket_ms,
+    count() AS calls,
+    countIf(status_code = 'ERROR') AS errors,
+    countIf(status_code != 'ERROR' AND isNull(spans.cost_usd)) AS unpriced,
+    sum(ifNull(spans.cost_usd, 0)) AS cost_usd
+FROM spans
+WHERE
+        is_call AND
+-- include: _in_range
+-- include: _filters
+GROUP BY bucket_ms
+ORDER BY bucket_ms
+LIMIT 1000

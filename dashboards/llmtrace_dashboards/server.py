@@ -1,0 +1,93 @@
+"""The life of the app's process: bind, configure Streamlit from here alone, serve, and end with code 0 when asked.
+
+No file is read from or written to the user's home or working directory for our own settings, and nothing is sent out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from llmtrace_dashboards import theme
+from llmtrace_dashboards.web.headers import SecurityHeaders
+
+SCRIPT = Path(__file__).parent / "web" / "app.py"
+
+
+class PortTakenError(Exception):
+    """The address cannot be bound; the message is a sentence."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortTakenError: another process has the port, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(
+            f"cannot listen on {host}:{port} ({error.strerror or error}): stop what uses it, or choose another --port"
+            " (of `llmtrace up`: --dashboard-port)"
+        ) from error
+    return listener
+
+
+def options(host: str, port: int, allowed_hosts: list[str]) -> dict[str, Any]:
+    """Every Streamlit option the app depends on."""
+    return theme.options() | {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.allowedHosts": allowed_hosts,
+        "server.enableStaticServing": True,
+        "server.fileWatcherType": "none",
+        "server.runOnSave": False,
+        "server.showEmailPrompt": False,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "viewer",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "logger.hideWelcomeMessage": True,
+    }
+
+
+def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
+    """Serves the app on `listener` until SIGTERM or SIGINT."""
+    import uvicorn
+    from starlette.middleware import Middleware
+    from streamlit import config
+    from streamlit.starlette import App
+    from streamlit.web import bootstrap
+
+    # uvicorn sends a signal it was stopped by once more when it is done: by then this is its handler.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    config._main_script_path = str(SCRIPT)  # noqa: SLF001  where Streamlit looks for a config.toml of the app; we have none
+    bootstrap.load_config_options(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            App(SCRIPT, middleware=[Middleware(SecurityHeaders)]),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=16 * 1024**2,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    asyncio.run(server.serve(sockets=[listener]))
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)

@@ -1,0 +1,1 @@
+"""State: the URL is the only memory; `View` is what it says."""

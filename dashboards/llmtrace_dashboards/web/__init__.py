@@ -1,0 +1,1 @@
+"""What Streamlit runs and serves: the script of a session and static files."""

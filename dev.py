@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""One command from a clean clone: `python3 dev.py demo` runs llmtrace, `python3 dev.py test` passes its tests.
+
+Needs Python 3.11 or newer and a package index, nothing else. It makes `.venv` here, installs the locked dependencies
+with uv (installed into `.venv` too) and runs the command inside. Standard library only, old syntax only, so that an
+older Python gets the sentence and not a syntax error.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VENV = os.path.join(HERE, ".venv")
+BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
+PYTHON = os.path.join(BIN, "python")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+USAGE = """usage: python3 dev.py COMMAND [arguments]
+
+  demo     set everything up and run the demo (llmtrace demo; arguments go to it)
+  up       set everything up and run llmtrace up
+  test     set everything up, with a browser, and run the tests (arguments go to pytest)
+  check    set everything up and run lint, types and import contracts
+  sync     only set everything up
+"""
+
+
+def main(argv):
+    if sys.version_info < (3, 11):
+        return fail("this is Python %s; llmtrace needs 3.11 or newer" % sys.version.split()[0])
+    command = argv[0] if argv else "help"
+    commands = {"demo": demo, "up": up, "test": test, "check": check, "sync": sync}
+    if command not in commands:
+        print(USAGE)
+        return 0 if command in {"help", "-h", "--help"} else 2
+    return set_up() or commands[command](argv[1:])
+
+
+def set_up():
+    """Makes .venv and installs what uv.lock says; quick when there is nothing to do."""
+    if not os.path.exists(PYTHON):
+        print("making %s" % VENV, flush=True)
+        if subprocess.run([sys.executable, "-m", "venv", VENV]).returncode:
+            shutil.rmtree(VENV, ignore_errors=True)
+            return fail("Python cannot make a virtual environment; on Debian: apt-get install python3-venv")
+    uv = find_uv()
+    if not uv:
+        return fail("uv cannot be installed: is a package index reachable?")
+    sync_command = uv + ["sync", "--quiet", "--locked", "--all-extras", "--inexact", "--python", PYTHON]
+    environ = dict(os.environ, VIRTUAL_ENV=VENV, UV_PROJECT_ENVIRONMENT=VENV)
+    if subprocess.run(sync_command, cwd=HERE, env=environ).returncode:
+        return fail("the locked dependencies cannot be installed; the lines above say why")
+    return 0
+
+
+def find_uv():
+    """The command for uv: the one in .venv, else the user's own, else newly installed into .venv; None: no way."""
+    inside = [PYTHON, "-m", "uv"]
+    if not subprocess.run(inside + ["--version"], capture_output=True).returncode:
+        return inside
+    if shutil.which("uv"):
+        return [shutil.which("uv")]
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv>=0.9"]
+    return None if subprocess.run(pip).returncode else inside
+
+
+def demo(arguments):
+    return run(["-m", "llmtrace.cli", "demo"] + arguments)
+
+
+def up(arguments):
+    return run(["-m", "llmtrace.cli", "up"] + arguments)
+
+
+def sync(_):
+    return 0
+
+
+def check(_):
+    steps = (
+        ["-m", "ruff", "check"],
+        ["-m", "ruff", "format", "--check"],
+        ["-m", "mypy"],
+        ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+    )
+    for step in steps:
+        print("+ %s" % " ".join(step[1:3]), flush=True)
+        if run(step):
+            return 1
+    return 0
+
+
+def test(arguments):
+    skipped = os.environ.get("LLMTRACE_SKIP_BROWSER") == "1"
+    if not skipped:
+        code = get_browser()
+        if code:
+            return code
+    code = run(["-m", "pytest"] + arguments)
+    if skipped:
+        print("The browser tests were SKIPPED: LLMTRACE_SKIP_BROWSER=1", flush=True)
+    return code
+
+
+def get_browser():
+    """Finds Chromium, or gets it by apt on Debian; a sentence and an exit code where neither works."""
+    named = os.environ.get("LLMTRACE_CHROMIUM")
+    if named:
+        return 0 if os.access(named, os.X_OK) else fail("LLMTRACE_CHROMIUM=%s is not a program" % named)
+    if any(shutil.which(name) for name in BROWSERS):
+        return 0
+    remedy = "install Chromium, name it with LLMTRACE_CHROMIUM, or skip its tests with LLMTRACE_SKIP_BROWSER=1"
+    if not shutil.which("apt-get"):
+        return fail("the browser tests need Chromium, and there is none on PATH: " + remedy)
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    print("getting Chromium by apt", flush=True)
+    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+    update = subprocess.run(sudo + ["apt-get", "update", "-qq"], env=quiet)
+    install = sudo + ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+    if update.returncode or subprocess.run(install, env=quiet, stdout=subprocess.DEVNULL).returncode:
+        return fail("the browser tests need Chromium, and apt could not install it: " + remedy)
+    return 0
+
+
+def run(arguments):
+    """Runs Python in .venv from here and gives its exit code; Ctrl-C is the child's to answer."""
+    environ = dict(os.environ, VIRTUAL_ENV=VENV, PATH=BIN + os.pathsep + os.environ.get("PATH", ""))
+    child = subprocess.Popen([PYTHON] + arguments, cwd=HERE, env=environ)
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def fail(sentence):
+    sys.stderr.write("dev.py: %s\n" % sentence)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

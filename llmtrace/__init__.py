@@ -1,0 +1,16 @@
+"""llmtrace: OpenTelemetry observability for applications built on language models.
+
+```python
+import llmtrace
+
+llmtrace.instrument()
+```
+
+Importing this package loads neither OpenTelemetry's SDK nor the OpenAI client; ``instrument()`` does.
+"""
+
+from llmtrace._version import __version__
+from llmtrace.identity import context
+from llmtrace.instrumentation import dropped_calls, flush, instrument, uninstrument
+
+__all__ = ["__version__", "context", "dropped_calls", "flush", "instrument", "uninstrument"]

@@ -1,0 +1,83 @@
+"""An HTTP response, of whichever HTTP library the client runs on, as far as a recording asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from llmtrace.reading.encodings import Decoded, decode_with, inflate
+from llmtrace.reading.events import Chunk
+
+MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
+"""A longer body is not kept: its usage stays unknown rather than the app's memory in use."""
+
+
+class HttpAnswer:
+    """What the worker may ask of an answer. Bodies are immutable bytes; nothing is read from the network."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    @classmethod
+    def to_nobody(cls, request: Any) -> HttpAnswer:
+        """The answer to a request that got none."""
+        return cls(_Unanswered(request))
+
+    def request_body(self) -> bytes | None:
+        """The request's body as it was encoded; None for a multipart body, which is a stream."""
+        try:
+            content = self._response.request.content
+        except Exception:  # noqa: BLE001 - RequestNotRead of either HTTP library
+            return None
+        return content if isinstance(content, bytes) else None
+
+    def body(self) -> bytes | None:
+        """The whole body if it was read, which the client does for all but streams."""
+        try:
+            content = self._response.content
+        except Exception:  # noqa: BLE001 - ResponseNotRead of either HTTP library
+            return None
+        return content if isinstance(content, bytes) else None
+
+    def size_bytes(self) -> int:
+        """About how much memory both bodies take, as far as they were read whole."""
+        size_bytes = 0
+        try:
+            size_bytes = len(self._response.request.content)
+            size_bytes += len(self._response.content)
+        except Exception:  # noqa: BLE001 - a body that is a stream
+            return size_bytes
+        return size_bytes
+
+    def decoded(self, chunks: list[Chunk]) -> Decoded:
+        """Chunks as they came off the transport, without their content encoding."""
+        encoding = self._response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding in ("", "identity"):
+            return Decoded(chunks, whole=True)
+        if encoding in ("gzip", "deflate"):
+            return inflate(chunks, encoding, MAX_KEPT_BYTES)
+
+        def by_the_http_library(data: Iterable[bytes]) -> Iterable[bytes]:
+            pieces: Iterable[bytes] = type(self._response)(
+                200, headers={"content-encoding": encoding}, content=iter(data)
+            ).iter_bytes()
+            return pieces
+
+        return decode_with(by_the_http_library, chunks, MAX_KEPT_BYTES)
+
+    def is_event_stream(self) -> bool:
+        """By the answer's own content type."""
+        kind: str = self._response.headers.get("content-type", "")
+        return kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+class _Unanswered:
+    """Stands where the response of a request that got none would."""
+
+    headers: Final[dict[str, str]] = {}
+    content: Final = b""
+
+    def __init__(self, request: Any) -> None:
+        self.request = request

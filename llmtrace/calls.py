@@ -1,0 +1,146 @@
+"""The words the whole package speaks: a call that was made, and the reply it got.
+
+Nothing here knows OpenTelemetry or OpenAI. ``reading`` fills these, ``prices`` prices them, ``spans`` writes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """What kind of call a (method, path) is."""
+
+    name: str
+    """``gen_ai.operation.name``; for paths without an own meaning, the path with ids dropped."""
+    wire: str
+    """How bodies are spelled: ``chat``, ``responses``, ``completions``, ``embeddings`` or ``""`` (not read)."""
+    api_type: str | None = None
+    """``openai.api.type``, or None where the convention has no value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """The host a client talks to, and what we know of it."""
+
+    provider: str
+    """``gen_ai.provider.name``."""
+    price_provider: str | None
+    """Id of the provider in the price list; None when its prices are not known."""
+    address: str
+    port: int | None
+    is_known: bool = True
+    """False for a gateway or localhost: provider and prices are then assumed from the wire format."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """For whom a call is made."""
+
+    user: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameters:
+    """Request parameters as sent; None means not sent."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    choice_count: int | None = None
+    service_tier: str | None = None
+    output_type: str | None = None
+    encoding_format: str | None = None
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """What was sent."""
+
+    operation: Operation
+    server: Server
+    model: str | None = None
+    stream: bool = False
+    parameters: Parameters = field(default_factory=Parameters)
+    identity: Identity = field(default_factory=Identity)
+    conversation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Token counts exactly as the provider reported them; None means not reported, which is not 0."""
+
+    input: int | None = None
+    """All input tokens, cached ones included."""
+    output: int | None = None
+    """All output tokens, reasoning included."""
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why a call has no good reply."""
+
+    type: str
+    """Class of the exception, or the code of an error inside the answer."""
+    status_code: int | None = None
+    """HTTP status, or None when no answer came."""
+    code: str | None = None
+    """The provider's own code."""
+    message: str | None = None
+    """May quote the prompt: treat as content."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came back. None means not reported."""
+
+    id: str | None = None
+    model: str | None = None
+    finish_reasons: tuple[str, ...] = ()
+    """One per choice that reported one."""
+    status: str | None = None
+    """``status`` of a responses answer."""
+    usage: Usage | None = None
+    usage_malformed: bool = False
+    """Whether there were counts that are none, such as strings."""
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    conversation: str | None = None
+    hosted_tools: tuple[str, ...] = ()
+    """Tools the provider itself ran, by item type: ``web_search_call``, ... It bills them apart from tokens."""
+    failure: Failure | None = None
+    """An error told inside an answer that began well: a failed response, an error event in a stream."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """When things happened, in nanoseconds since the epoch."""
+
+    start_ns: int
+    end_ns: int
+    first_chunk_ns: int | None = None
+    first_token_ns: int | None = None
+    stream_end: str | None = None
+    """How a stream ended; None for a call that was not streamed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """Messages as JSON texts of the GenAI conventions' schemas; None means there is none."""
+
+    input_messages: str | None = None
+    output_messages: str | None = None
+    system_instructions: str | None = None
+    tool_definitions: str | None = None

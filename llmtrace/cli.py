@@ -1,0 +1,82 @@
+"""The command line: a table of commands, each kept by the package that does the work.
+
+The plain install has all commands but not all dependencies, so a command's module is loaded when it is called, and
+what is missing is named with the way to install it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmtrace._version import __version__
+
+DISTRIBUTION = "llmtrace-otel"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One word after `llmtrace`."""
+
+    module: str
+    """Holds `main(argv: list[str]) -> int`."""
+    help: str
+    extra: str
+    """The extra of the distribution that brings its dependencies; '' for none."""
+
+
+COMMANDS = {
+    "up": Command(
+        module="llmtrace_collector.commands.up",
+        help="start store, collector and dashboard on this machine",
+        extra="all",
+    ),
+    "demo": Command(
+        module="llmtrace_collector.commands.demo",
+        help="the same with traffic, a budget that fires and a webhook receiver",
+        extra="all",
+    ),
+    "doctor": Command(
+        module="llmtrace_collector.commands.doctor",
+        help="say what is wrong between this machine's apps and the collector",
+        extra="",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `llmtrace COMMAND ...`; the exit code: 0 done, 1 failed, 2 something for the user to change."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(_usage())
+        return 0
+    if arguments[0] in {"-V", "--version", "version"}:
+        print(f"llmtrace {__version__}")
+        return 0
+    command = COMMANDS.get(arguments[0])
+    if command is None:
+        print(f'llmtrace: there is no command "{arguments[0]}"; these are: {", ".join(COMMANDS)}', file=sys.stderr)
+        return 2
+    try:
+        module = importlib.import_module(command.module)
+    except ModuleNotFoundError as error:
+        print(
+            f'llmtrace {arguments[0]}: the package "{error.name}" is missing;'
+            f' install it with: pip install "{DISTRIBUTION}[{command.extra}]"',
+            file=sys.stderr,
+        )
+        return 2
+    return int(module.main(arguments[1:]))
+
+
+def _usage() -> str:
+    width = max(len(name) for name in COMMANDS)
+    rows = "\n".join(f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
+    more = f"llmtrace COMMAND --help says more. This is version {__version__}."
+    return f"usage: llmtrace COMMAND [options]\n\n{rows}\n\n{more}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""``instrument``, ``uninstrument`` and ``flush``: the life of the one instrumentation a process has."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from llmtrace import faults
+from llmtrace.settings import Export, Settings, load_settings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+    from llmtrace.seam import Seam
+    from llmtrace.tracing import Tracing
+    from llmtrace.worker import Worker
+
+_changing = threading.Lock()  # protects _active
+_active: _Instrumentation | None = None
+
+
+def instrument(
+    tracer_provider: TracerProvider | None = None,
+    *,
+    export: Export = "auto",
+    endpoint: str | None = None,
+    capture_content: bool | None = None,
+) -> None:
+    """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
+
+    A second call changes nothing: instrumenting twice is one instrumentation. When the installed client does not
+    look as expected, a warning says so and the app runs on untouched.
+
+    Args:
+        tracer_provider: Where spans go. None: the provider the app has set globally, now or later; as long as there
+            is none, one of our own. The global provider is never set.
+        export: ``"auto"`` sends our spans, and only ours, to the collector, also from a provider of the app.
+            ``"none"`` adds nothing to the provider.
+        endpoint: Base URL of the collector. None: ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``,
+            ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
+        capture_content: Whether messages go on spans. None: as
+            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says, which is no by default.
+
+    Raises:
+        ValueError: An argument is not one of its values.
+    """
+    global _active  # noqa: PLW0603
+    settings = load_settings(export=export, endpoint=endpoint, capture_content=capture_content)
+    with _changing:
+        if _active is not None or settings.disabled:
+            return
+        try:
+            _active = _Instrumentation.begin(settings, tracer_provider)
+        except Exception as error:  # noqa: BLE001 - the app must start without us
+            faults.report("instrument", error)
+
+
+def uninstrument() -> None:
+    """Put the client back exactly as it was, send what is left, and leave the app's providers as they were."""
+    global _active
+    with _changing:
+        active, _active = _active, None
+        if active is not None:
+            active.end()
+
+
+def flush(timeout_s: float = 10.0) -> bool:
+    """Wait until every call so far is exported; False when time ran out, or spans were not taken since the last flush.
+
+    Calls are filled in and ended on a worker thread. A short script that does not end by itself, a test, or a
+    serverless handler calls this when its spans must be out.
+    """
+    active = _active
+    flushed = active.tracing.flush(timeout_s) if active is not None else True
+    faults.raise_deferred()
+    return flushed
+
+
+def dropped_calls() -> int:
+    """Calls whose details were lost because the worker's queue was full."""
+    return _active.worker.dropped if _active is not None else 0
+
+
+class _Instrumentation:
+    """The parts of a running instrumentation."""
+
+    def __init__(self, seam: Seam, tracing: Tracing, worker: Worker) -> None:
+        self.seam = seam
+        self.tracing = tracing
+        self.worker = worker
+
+    @classmethod
+    def begin(cls, settings: Settings, provider: TracerProvider | None) -> _Instrumentation | None:
+        # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
+        from llmtrace.observer import Observer
+        from llmtrace.seam import Seam
+        from llmtrace.tracing import Tracing
+        from llmtrace.worker import Worker
+
+        for mistake in settings.mistakes:
+            faults.say_once(mistake, "llmtrace: %s", mistake)
+        worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
+        tracing = Tracing(settings, worker, provider)
+        seam = Seam(Observer(tracing=tracing, worker=worker, capture=settings.captures_content))
+        if not seam.install():
+            faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
+            tracing.release()
+            worker.stop()
+            return None
+        return cls(seam, tracing, worker)
+
+    def end(self) -> None:
+        self.seam.remove()
+        self.tracing.release()
+        self.worker.stop()
+        faults.reset()

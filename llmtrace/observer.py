@@ -1,0 +1,79 @@
+"""What happens when a call begins: a span is started, made current, and a recording is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.trace import set_span_in_context
+
+from llmtrace import spans
+from llmtrace.identity import current_identity
+from llmtrace.operations import operation_of
+from llmtrace.recordings import Recording
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from llmtrace.calls import Server
+    from llmtrace.tracing import Tracing
+    from llmtrace.worker import Worker
+
+# opentelemetry-instrumentation sets both, older releases the plain one only.
+_SUPPRESS_KEYS = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+
+
+class Observation:
+    """A call that is under way: its recording, and the way back to the context it began in."""
+
+    __slots__ = ("_token", "recording")
+
+    def __init__(self, recording: Recording | None, token: Token[Context]) -> None:
+        self.recording = recording
+        self._token = token
+
+    def leave(self) -> None:
+        """Make the span that was current before current again."""
+        otel_context.detach(self._token)
+
+
+class Observer:
+    """Begins an observation for every call that is to be seen."""
+
+    def __init__(self, *, tracing: Tracing, worker: Worker, capture: bool) -> None:
+        self._tracing = tracing
+        self._worker = worker
+        self._capture = capture
+
+    def begin(self, method: str, url: str, sent: object, server: Server) -> Observation | None:
+        """Start the span of a call; None when the call is not to be seen.
+
+        An unsampled call has no recording, but its span is current all the same: what happens inside inherits the
+        sampler's decision.
+        """
+        context = otel_context.get_current()
+        if any(context.get(key) for key in _SUPPRESS_KEYS):
+            return None
+        tracer = self._tracing.tracer()
+        if tracer is None:
+            return None
+        operation = operation_of(method, url)
+        model = sent.get("model") if isinstance(sent, dict) else None
+        model = model if isinstance(model, str) else None
+        span = spans.start_span(tracer, operation, server, model, context)
+        recording = None
+        if span.is_recording():
+            recording = Recording(
+                span=span,
+                operation=operation,
+                server=server,
+                model=model,
+                identity=current_identity(),
+                sent=sent,
+                worker=self._worker,
+                capture=self._capture,
+            )
+        return Observation(recording, otel_context.attach(set_span_in_context(span, context)))

@@ -1,0 +1,1 @@
+"""Reading what went over the wire into ``Call`` and ``Reply``. Runs on the worker thread; trusts nothing it reads."""

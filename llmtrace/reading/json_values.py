@@ -1,0 +1,48 @@
+"""Taking values out of JSON that may be anything: each function answers None for what is not what it asks for."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+Json = dict[str, Any]
+
+
+def mapping(value: object) -> Json:
+    """The object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """The array, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """The string, if it is one and not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+MAX_INT = 2**63 - 1
+"""Attributes are 64-bit integers; one that is not would cost its whole batch."""
+
+
+def count(value: object) -> int | None:
+    """The number, if it is a whole one of 64 bits and not negative. A bool is no number."""
+    return value if _is_int(value) and 0 <= value <= MAX_INT else None
+
+
+def integer(value: object) -> int | None:
+    """The number, if it is a whole one of 64 bits."""
+    return value if _is_int(value) and -MAX_INT <= value <= MAX_INT else None
+
+
+def number(value: object) -> float | None:
+    """The number as a float, if it is one that a float can hold."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        return None
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,179 @@
+"""A stream's events added up to the body the same call would have answered unstreamed.
+
+The result is read by the same readers as an unstreamed body. What the events do not tell stays absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmtrace.calls import Failure
+from llmtrace.reading.events import DONE, Event
+from llmtrace.reading.json_values import Json, integer, items, mapping, text
+from llmtrace.reading.replies import read_failure
+
+_TERMINAL_RESPONSES = {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Streamed:
+    """What a stream adds up to."""
+
+    body: Json
+    finished: bool
+    """Whether the end the protocol promises came: ``[DONE]``, a finish reason, a terminal event."""
+    failure: Failure | None = None
+    """An error event, or an event that is not JSON: the client raises on either."""
+    first_chunk_ns: int | None = None
+    first_token_ns: int | None = None
+
+
+def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
+    """Add up the events of one stream, in order; ``choices`` is how many were asked for."""
+    total: _Total = _ResponsesTotal() if wire == "responses" else _ChatTotal(choices)
+    first_token_ns: int | None = None
+    failure: Failure | None = None
+    for event in events:
+        if event.data.startswith(DONE):
+            total.finished = True
+            break
+        try:
+            payload = mapping(event.json())
+        except ValueError:
+            failure = Failure(type="JSONDecodeError", message="an event of the stream is not JSON")
+            break
+        if error := _error_in(event, payload):
+            failure = read_failure(error)
+            break
+        if total.add(payload) and first_token_ns is None:
+            first_token_ns = event.at_ns
+    return Streamed(
+        body=total.body(),
+        finished=total.finished,
+        failure=failure,
+        first_chunk_ns=events[0].at_ns if events else None,
+        first_token_ns=first_token_ns,
+    )
+
+
+def _error_in(event: Event, payload: Json) -> object:
+    if payload.get("error") and payload.get("object") != "response":
+        return payload["error"]
+    return payload if "error" in (event.name, payload.get("type")) else None
+
+
+class _Total:
+    finished = False
+
+    def add(self, payload: Json) -> bool:
+        """Take in one event; true when it carries content."""
+        raise NotImplementedError
+
+    def body(self) -> Json:
+        raise NotImplementedError
+
+
+class _ResponsesTotal(_Total):
+    """Responses streams end with an event that holds the whole answer; until then the latest snapshot stands."""
+
+    def __init__(self) -> None:
+        self._snapshot: Json = {}
+        self._items: dict[int, Any] = {}
+
+    def add(self, payload: Json) -> bool:
+        kind = text(payload.get("type")) or ""
+        if snapshot := mapping(payload.get("response")):
+            self._snapshot = snapshot
+        if kind in _TERMINAL_RESPONSES:
+            self.finished = True
+        if kind == "response.output_item.done":
+            self._items[integer(payload.get("output_index")) or 0] = payload.get("item")
+        return kind.endswith(".delta")
+
+    def body(self) -> Json:
+        if self.finished or not self._items:
+            return self._snapshot
+        return {**self._snapshot, "output": [self._items[index] for index in sorted(self._items)]}
+
+
+class _ChatTotal(_Total):
+    """Chat and legacy completions: the last value of each field stands, deltas are joined per choice."""
+
+    _FIELDS = ("id", "model", "usage", "service_tier", "system_fingerprint")
+
+    def __init__(self, asked: int) -> None:
+        self._asked = asked
+        self._fields: Json = {}
+        self._choices: dict[int, _Choice] = {}
+
+    def add(self, payload: Json) -> bool:
+        for field in self._FIELDS:
+            if value := payload.get(field):
+                self._fields[field] = value
+        has_content = False
+        for entry in items(payload.get("choices")):
+            choice = mapping(entry)
+            index = integer(choice.get("index")) or 0
+            joined = self._choices.setdefault(index, _Choice(index))
+            has_content = joined.add(choice) or has_content
+        done = sum(choice.finish_reason is not None for choice in self._choices.values())
+        self.finished = done >= max(self._asked, len(self._choices), 1)
+        return has_content
+
+    def body(self) -> Json:
+        return {**self._fields, "choices": [self._choices[index].body() for index in sorted(self._choices)]}
+
+
+class _Choice:
+    """The deltas of one choice."""
+
+    _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
+
+    def __init__(self, index: int) -> None:
+        self.finish_reason: str | None = None
+        self._index = index
+        self._role: str | None = None
+        self._text: list[str] = []
+        self._parts: dict[str, list[str]] = {}
+        self._tools: dict[int, Json] = {}
+
+    def add(self, choice: Json) -> bool:
+        self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
+        delta = mapping(choice.get("delta"))
+        self._role = text(delta.get("role")) or self._role
+        has_content = False
+        if piece := text(choice.get("text")):
+            self._text.append(piece)
+            has_content = True
+        for key in self._TEXTS:
+            if piece := text(delta.get(key)):
+                self._parts.setdefault(key, []).append(piece)
+                has_content = True
+        calls = items(delta.get("tool_calls"))
+        if function := mapping(delta.get("function_call")):
+            calls = [*calls, {"index": -1, "function": function}]
+        for call in calls:
+            self._add_tool(mapping(call))
+        return has_content or bool(calls) or bool(delta.get("audio"))
+
+    def _add_tool(self, call: Json) -> None:
+        index = integer(call.get("index")) or 0
+        tool = self._tools.setdefault(
+            index, {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+        )
+        tool["id"] = text(call.get("id")) or tool["id"]
+        function = mapping(call.get("function"))
+        tool["function"]["name"] += text(function.get("name")) or ""
+        tool["function"]["arguments"] += text(function.get("arguments")) or ""
+
+    def body(self) -> Json:
+        message: Json = {key: "".join(pieces) for key, pieces in self._parts.items()}
+        message["role"] = self._role or "assistant"
+        if self._tools:
+            message["tool_calls"] = [self._tools[index] for index in sorted(self._tools)]
+        body: Json = {"index": self._index, "finish_reason": self.finish_reason, "message": message}
+        if self._text:
+            body["text"] = "".join(self._text)
+        return body

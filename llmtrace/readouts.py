@@ -1,0 +1,123 @@
+"""What an answer tells, once it is over: its body, the reply in it, its times, and what went wrong inside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from llmtrace.calls import Failure, Reply, Timing
+from llmtrace.outcomes import Outcome, failure_told, stream_end
+from llmtrace.reading.events import Chunk, read_events
+from llmtrace.reading.json_values import Json, count
+from llmtrace.reading.replies import parse_reply, read_reply
+from llmtrace.reading.streamed import Streamed, add_up
+
+if TYPE_CHECKING:
+    from llmtrace.reading.encodings import Decoded
+
+
+class Answer(Protocol):
+    """What the worker may ask of an answer. Both bodies are immutable bytes; nothing is read from the network."""
+
+    def request_body(self) -> bytes | None:
+        """The request's body as it was encoded; None when that was a stream."""
+
+    def body(self) -> bytes | None:
+        """The whole body, decoded; None when it was not read whole."""
+
+    def decoded(self, chunks: list[Chunk]) -> Decoded:
+        """Chunks as they came off the transport, without their content encoding."""
+
+    def size_bytes(self) -> int:
+        """About how much memory both bodies take, as far as they were read whole. Never raises."""
+
+    def is_event_stream(self) -> bool:
+        """Whether the body is server-sent events."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Readout:
+    """What was read of an answer."""
+
+    body: Json
+    reply: Reply
+    timing: Timing
+    failure: Failure | None
+    kept_whole: bool = True
+    """False when the answer was longer than what is kept of one."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Collected:
+    """An answer as it was collected; ``read`` it once."""
+
+    wire: str
+    answer: Answer | None
+    chunks: list[Chunk]
+    kept_whole: bool
+    start_ns: int
+    outcome: Outcome
+    is_streamed: bool = field(init=False)
+    """Whether there are events to add up."""
+    _damaged: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.is_streamed = bool(self.wire) and self.answer is not None and self.answer.is_event_stream()
+
+    def unread(self) -> Readout:
+        """What the outcome tells, without a look at the answer."""
+        timing = Timing(start_ns=self.start_ns, end_ns=self.outcome.end_ns)
+        return Readout(body={}, reply=Reply(), timing=timing, failure=failure_told(self.outcome))
+
+    def read(self, sent: Json) -> Readout:
+        """What the answer tells to the request ``sent``."""
+        streamed = self._streamed(sent) if self.is_streamed else None
+        body = streamed.body if streamed else self._answered()
+        reply = read_reply(self.wire, body)
+        known = self.unread()
+        inside = (streamed.failure if streamed else None) or reply.failure or self._damage(streamed)
+        return Readout(
+            body=body,
+            reply=reply,
+            timing=self._timing(streamed) if streamed else known.timing,
+            failure=known.failure or inside,
+            kept_whole=self.kept_whole,
+        )
+
+    def _answered(self) -> Json:
+        if self.answer is None or not self.wire:
+            return {}
+        body = self.answer.body()
+        return parse_reply(self.wire, b"".join(data for _, data in self._decoded()) if body is None else body)
+
+    def _streamed(self, sent: Json) -> Streamed:
+        body = self.answer.body() if self.answer else None
+        # A body read whole before we saw it, by a mock or a cache: nobody saw the chunks come.
+        events = read_events(self._decoded()) if body is None else read_events([(0, body)], timed=False)
+        return add_up(self.wire, events, choices=count(sent.get("n")) or 1)
+
+    def _decoded(self) -> list[Chunk]:
+        if self.answer is None:
+            return []
+        decoded = self.answer.decoded(self.chunks)
+        self.kept_whole = self.kept_whole and decoded.whole
+        self._damaged = decoded.damaged
+        return decoded.chunks
+
+    def _damage(self, streamed: Streamed | None) -> Failure | None:
+        # The client raises on it, above where we listen; unless it had all it wanted before.
+        spoilt = self._damaged and not (streamed and streamed.finished)
+        return Failure(type="DecodingError", message="the content encoding is damaged") if spoilt else None
+
+    def _timing(self, streamed: Streamed) -> Timing:
+        last_ns = self.chunks[-1][0] if self.chunks and self.kept_whole else None
+        finished = streamed.finished or self.outcome.end in ("exhausted", "abandoned")
+        end = "broken" if self._damage(streamed) else stream_end(self.outcome, streamed, kept_whole=self.kept_whole)
+        return Timing(
+            start_ns=self.start_ns,
+            # How long the app takes over the last chunk is not the model's time.
+            end_ns=last_ns if finished and last_ns else self.outcome.end_ns,
+            first_chunk_ns=streamed.first_chunk_ns,
+            first_token_ns=streamed.first_token_ns,
+            stream_end=end,
+        )

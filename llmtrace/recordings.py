@@ -1,0 +1,212 @@
+"""One call being recorded: from the caller's thread, where almost nothing happens, to the worker, where the rest does.
+
+    begin ──▶ answered (whole body, or a tapped stream) ──▶ end once ──▶ worker: read, price, write, end the span
+
+A recording ends exactly once, whoever comes first: the call returning or raising, the stream being finished, closed,
+broken, or collected as garbage, the process ending.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import INVALID_SPAN
+
+from llmtrace import faults, spans, unfinished
+from llmtrace.calls import Call, Failure, Identity, Operation, Server
+from llmtrace.outcomes import End, Outcome, failure_told
+from llmtrace.prices import Unpriced, price_call
+from llmtrace.reading.content import read_content
+from llmtrace.reading.events import Chunk
+from llmtrace.reading.json_values import Json
+from llmtrace.reading.requests import parse_body, read_request
+from llmtrace.readouts import Answer, Collected, Readout
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from llmtrace.worker import Worker
+
+
+class Recording:
+    """Collects one call on the caller's thread."""
+
+    __slots__ = ("__weakref__", "_capture", "_fallback", "_identity", "_model", "_once", "_operation",
+                 "_server", "_worker", "answer", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
+                 "tapped")  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        span: Span,
+        operation: Operation,
+        server: Server,
+        model: str | None,
+        identity: Identity,
+        sent: object,
+        worker: Worker,
+        capture: bool,
+    ) -> None:
+        self.span = span
+        self.start_ns = time.time_ns()
+        self.answer: Answer | None = None
+        self.chunks: list[Chunk] = []
+        self.kept_bytes = 0
+        """How many there are in ``chunks``, once they are all there."""
+        self.kept_whole = True
+        """False when more came than is kept of one answer."""
+        self.tapped = False
+        self._operation = operation
+        self._server = server
+        self._model = model
+        self._identity = identity
+        self._fallback = sent
+        self._worker = worker
+        self._capture = capture
+        self._once = [True]
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether the body of the answer is worth keeping: that of an image or audio file is not."""
+        return bool(self._operation.wire)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is to be noted."""
+        return not self._once
+
+    def tap(self) -> None:
+        """The answer is a stream: it may outlive the call, even the app's last line."""
+        self.tapped = True
+        unfinished.streams.add(self)
+
+    def disown(self) -> None:
+        """It is another process that will end it."""
+        self._once.clear()
+
+    def end(self, end: End, failure: Failure | None = None, error_body: object = None) -> None:
+        """End the recording; only the first call counts. Never raises, never blocks: safe in a finaliser."""
+        try:
+            self._once.pop()  # atomic, unlike test-and-set
+        except IndexError:
+            return
+        outcome = Outcome(end=end, end_ns=time.time_ns(), failure=failure, error_body=error_body)
+        try:
+            if not self._hand_over(outcome):
+                self._drop(outcome)
+        except Exception as error:  # noqa: BLE001 - in a finaliser there is nobody to raise to
+            faults.report("recordings.end", error, on_worker=True)
+
+    def _hand_over(self, outcome: Outcome) -> bool:
+        if self.answer is None:
+            self._fallback = _frozen(self._fallback)  # the app may change it once the call is over
+            size_bytes = 0
+        else:
+            size_bytes = self.kept_bytes + self.answer.size_bytes()
+        return self._worker.put(lambda: self._finish(outcome), size_bytes)
+
+    def _drop(self, outcome: Outcome) -> None:
+        # The app's span processors must not run on the app's own thread, so the span is not ended here.
+        spans.write_dropped(self.span)
+        self._write_failure(failure_told(outcome))
+        span = self.span
+        self._let_go()
+        self._worker.put_last(lambda: span.end(outcome.end_ns))
+
+    def _let_go(self) -> None:
+        # The response holds the tap, the tap holds this: free all that is large however long the app holds those.
+        self.answer = None
+        self.chunks.clear()
+        self.span = INVALID_SPAN
+        self._fallback = None
+
+    # --- from here on: the worker thread ------------------------------------------------------------------------
+
+    def _finish(self, outcome: Outcome) -> None:
+        end_ns = outcome.end_ns
+        try:
+            end_ns = self._fill(self._collected(outcome))
+        finally:
+            self.span.end(end_ns)
+            self._let_go()
+
+    def _collected(self, outcome: Outcome) -> Collected:
+        return Collected(
+            wire=self._operation.wire,
+            answer=self.answer,
+            chunks=self.chunks,
+            kept_whole=self.kept_whole,
+            start_ns=self.start_ns,
+            outcome=outcome,
+        )
+
+    def _fill(self, collected: Collected) -> int:
+        """Write everything that can be told; a fault in one stage takes nothing from the others."""
+        sent: Json = {}
+        call = Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
+        told = collected.unread()
+        with _stage:
+            sent = self._sent()
+            call = read_request(call, sent)
+            call = replace(call, stream=call.stream or collected.is_streamed)
+        with _stage:
+            spans.write_call(self.span, call)
+        with _stage:
+            self._write_failure(told.failure)
+        with _stage:
+            told = collected.read(sent)
+        with _stage:
+            spans.write_reply(self.span, told.reply, told.timing)
+        with _stage:
+            self._write_cost(call, told)
+        with _stage:
+            self._write_failure(told.failure)
+        with _stage:
+            if self._capture:
+                spans.write_content(self.span, read_content(call.operation.wire, sent, told.body))
+        return told.timing.end_ns
+
+    def _sent(self) -> Json:
+        body = parse_body(self.answer.request_body()) if self.answer else {}
+        # Without an answer the encoded request is out of reach; the client's own copy has all but `extra_body`.
+        return body or (self._fallback if isinstance(self._fallback, dict) else {})
+
+    def _write_failure(self, failure: Failure | None) -> None:
+        if failure is not None:
+            spans.write_failure(self.span, failure, with_message=self._capture)
+
+    def _write_cost(self, call: Call, told: Readout) -> None:
+        if not call.operation.wire or (told.failure is not None and told.reply.usage is None):
+            return
+        if told.reply.usage is None and not told.kept_whole:
+            spans.write_cost(self.span, Unpriced(reason="body_not_kept"), ())
+            return
+        spans.write_cost(self.span, price_call(call, told.reply, self.start_ns), told.reply.hosted_tools)
+
+
+def _frozen(sent: object) -> Json:
+    """A copy of a request that was never encoded, as it is now."""
+    try:
+        copy = json.loads(json.dumps(sent))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return copy if isinstance(copy, dict) else {}
+
+
+class _Stage:
+    """A step of the worker that may fail: what else can be told must still be told."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        faults.report("worker", error, on_worker=True)
+        return True
+
+
+_stage: Final = _Stage()

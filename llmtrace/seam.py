@@ -1,0 +1,212 @@
+"""The one place that knows private names of the OpenAI client.
+
+Every HTTP call of the client passes ``request`` of its base client: ``create``, ``parse``, ``stream``, raw and
+streaming responses, paginators, and resources nobody has heard of yet. Inside it ``_process_response`` is handed the
+HTTP response, from which the bytes sent and answered are read later, elsewhere. These two are wrapped; nothing else is.
+
+When a client does not have them, ``install`` answers False and the client stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import wrapt
+
+from llmtrace import faults
+from llmtrace.answers import HttpAnswer
+from llmtrace.outcomes import attribute_of, failure_of
+from llmtrace.servers import server_at
+from llmtrace.streams import Tap, TappedStream
+
+if TYPE_CHECKING:
+    from llmtrace.calls import Server
+    from llmtrace.observer import Observation, Observer
+    from llmtrace.recordings import Recording
+
+MODULE: Final = "openai._base_client"
+_SYNC: Final = "SyncAPIClient"
+_ASYNC: Final = "AsyncAPIClient"
+_OUTER: Final = "request"
+_INNER: Final = "_process_response"
+
+_in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", default=None)
+
+
+class Seam:
+    """The wrapped client; ``remove`` puts the very functions back that were there."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer: Observer | None = observer
+        self.trouble = ""
+        """Why ``install`` answered False."""
+        self._originals: list[tuple[type, str, object, object]] = []
+
+    def install(self) -> bool:
+        """Wrap the client; False, and nothing done, when it does not look as expected."""
+        found = _find()
+        if isinstance(found, str):
+            self.trouble = found
+            return False
+        sync_client, async_client = found
+        self._wrap(sync_client, _OUTER, self._request)
+        self._wrap(async_client, _OUTER, self._request_async)
+        self._wrap(sync_client, _INNER, _answered)
+        self._wrap(async_client, _INNER, _answered_async)
+        return True
+
+    def remove(self) -> None:
+        """Put the originals back. Where another library has wrapped ours since, ours stays, and does nothing."""
+        self._observer = None
+        for owner, name, original, wrapper in self._originals:
+            if owner.__dict__.get(name) is wrapper:
+                setattr(owner, name, original)
+        self._originals.clear()
+
+    def _wrap(self, owner: type, name: str, wrapper: Callable[..., Any]) -> None:
+        original = owner.__dict__[name]
+        wrapped = wrapt.FunctionWrapper(original, wrapper)
+        setattr(owner, name, wrapped)
+        self._originals.append((owner, name, original, wrapped))
+
+    def _request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        seen = self._begin(client, args, kwargs)
+        if seen is None and _in_flight.get() is None:
+            return wrapped(*args, **kwargs)
+        token = _in_flight.set(seen)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            _leave(seen, token, error)
+            raise
+        _leave(seen, token, None)
+        return result
+
+    async def _request_async(
+        self, wrapped: Callable[..., Awaitable[Any]], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        seen = self._begin(client, args, kwargs)
+        if seen is None and _in_flight.get() is None:
+            return await wrapped(*args, **kwargs)
+        token = _in_flight.set(seen)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            _leave(seen, token, error)
+            raise
+        _leave(seen, token, None)
+        return result
+
+    def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
+        observer = self._observer
+        if observer is None:
+            return None
+        try:
+            options = kwargs["options"] if "options" in kwargs else args[1]
+            return observer.begin(options.method, options.url, options.json_data, _server_of(client, options.url))
+        except Exception as error:  # noqa: BLE001 - the call goes on without us
+            faults.report("seam.begin", error)
+            return None
+
+
+def _find() -> tuple[type, type] | str:
+    """The two base clients, or what is wrong with them."""
+    try:
+        module = import_module(MODULE)
+    except ImportError:
+        return "the openai package is not installed"
+    clients = (getattr(module, _SYNC, None), getattr(module, _ASYNC, None))
+    for client in clients:
+        if not isinstance(client, type) or not all(callable(client.__dict__.get(n)) for n in (_OUTER, _INNER)):
+            return f"{MODULE} does not look as expected"
+    return clients  # type: ignore[return-value]  # both were checked to be classes
+
+
+def _answered(wrapped: Callable[..., Any], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    _note_answer(kwargs)
+    return wrapped(*args, **kwargs)
+
+
+async def _answered_async(
+    wrapped: Callable[..., Awaitable[Any]], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    _note_answer(kwargs)
+    return await wrapped(*args, **kwargs)
+
+
+def _note_answer(kwargs: dict[str, Any]) -> None:
+    seen = _in_flight.get()
+    if seen is None or seen.recording is None:
+        return
+    try:
+        response = kwargs["response"]
+        seen.recording.answer = HttpAnswer(response)
+        if not response.is_closed:  # still to be read: a stream of any kind
+            seen.recording.tap()
+            response.stream = TappedStream(response.stream, Tap(seen.recording))
+    except Exception as error:  # noqa: BLE001 - the call goes on without us
+        faults.report("seam.answer", error)
+
+
+def _leave(seen: Observation | None, token: Any, error: BaseException | None) -> None:
+    try:
+        if seen is not None and seen.recording is not None:
+            _conclude(seen.recording, error)
+    except Exception as fault:  # noqa: BLE001 - the call goes on without us
+        faults.report("seam.end", fault)
+    finally:
+        # A coroutine closed from outside runs its last steps in a foreign context: there is no way back from there,
+        # and none needed, for its own context ends with it.
+        if not isinstance(error, GeneratorExit):
+            _go_back(seen, token)
+
+
+def _go_back(seen: Observation | None, token: Any) -> None:
+    try:
+        _in_flight.reset(token)
+    finally:
+        if seen is not None:
+            seen.leave()
+
+
+def _conclude(recording: Recording, error: BaseException | None) -> None:
+    if error is not None:
+        try:
+            _note_request(recording, error)
+        finally:
+            recording.end("returned", failure_of(error), attribute_of(error, "body"))
+    elif not recording.tapped:
+        recording.end("returned")
+
+
+def _note_request(recording: Recording, error: BaseException) -> None:
+    if recording.answer is not None:
+        return
+    response, request = attribute_of(error, "response"), attribute_of(error, "request")
+    if response is not None:
+        recording.answer = HttpAnswer(response)
+    elif request is not None:
+        recording.answer = HttpAnswer.to_nobody(request)
+
+
+# Asking a URL for its parts costs more than finding it here by identity; a client may be given another URL later.
+_servers: dict[int, tuple[object, Server]] = {}
+
+
+def _server_of(client: Any, path: str) -> Server:
+    if "://" in path:  # the app named another server for this one call
+        other = urlsplit(path)
+        return server_at(other.scheme, other.hostname or "", other.port)
+    url = client.base_url
+    known = _servers.get(id(url))
+    if known is not None and known[0] is url:
+        return known[1]
+    server = server_at(url.scheme, url.host, url.port)
+    if len(_servers) >= 256:
+        _servers.clear()
+    _servers[id(url)] = (url, server)
+    return server

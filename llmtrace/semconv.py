@@ -1,0 +1,189 @@
+"""Every attribute name llmtrace writes, with where it comes from. No other module spells one.
+
+Three sources:
+
+- ``GENAI``: OpenTelemetry GenAI semantic conventions, repository ``open-telemetry/semantic-conventions-genai``,
+  ``docs/registry/attributes/gen-ai.md`` and ``docs/gen-ai/openai.md`` at commit ``002c8a6`` (status: development).
+- ``OTEL``: OpenTelemetry semantic conventions v1.41.1.
+- ``LLMTRACE``: our own names, for what the conventions do not have yet.
+
+``ATTRIBUTES`` is the table the reference page is checked against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+GENAI: Final = "GenAI semconv 002c8a6"
+OTEL: Final = "OTel semconv 1.41.1"
+LLMTRACE: Final = "llmtrace"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attribute:
+    """One span attribute."""
+
+    name: str
+    type: str
+    """OTel value type: ``string``, ``string[]``, ``int``, ``double``, ``boolean``."""
+    source: str
+    meaning: str
+
+
+ATTRIBUTES: Final[dict[str, Attribute]] = {}
+
+
+def _attribute(name: str, type_: str, source: str, meaning: str) -> str:
+    ATTRIBUTES[name] = Attribute(name=name, type=type_, source=source, meaning=meaning)
+    return name
+
+
+# What was asked
+OPERATION_NAME: Final = _attribute(
+    "gen_ai.operation.name", "string", GENAI, "`chat`, `text_completion`, `embeddings`, or the path without its ids"
+)
+PROVIDER_NAME: Final = _attribute("gen_ai.provider.name", "string", GENAI, "who answered, told from the host")
+REQUEST_MODEL: Final = _attribute("gen_ai.request.model", "string", GENAI, "the model asked for")
+REQUEST_STREAM: Final = _attribute("gen_ai.request.stream", "boolean", GENAI, "set, and true, on streamed calls only")
+REQUEST_TEMPERATURE: Final = _attribute("gen_ai.request.temperature", "double", GENAI, "as sent")
+REQUEST_TOP_P: Final = _attribute("gen_ai.request.top_p", "double", GENAI, "as sent")
+REQUEST_MAX_TOKENS: Final = _attribute(
+    "gen_ai.request.max_tokens", "int", GENAI, "`max_completion_tokens`, `max_output_tokens` or `max_tokens` as sent"
+)
+REQUEST_FREQUENCY_PENALTY: Final = _attribute("gen_ai.request.frequency_penalty", "double", GENAI, "as sent")
+REQUEST_PRESENCE_PENALTY: Final = _attribute("gen_ai.request.presence_penalty", "double", GENAI, "as sent")
+REQUEST_SEED: Final = _attribute("gen_ai.request.seed", "int", GENAI, "as sent")
+REQUEST_STOP_SEQUENCES: Final = _attribute("gen_ai.request.stop_sequences", "string[]", GENAI, "`stop` as sent")
+REQUEST_CHOICE_COUNT: Final = _attribute("gen_ai.request.choice.count", "int", GENAI, "`n`, when it is not 1")
+REQUEST_ENCODING_FORMATS: Final = _attribute(
+    "gen_ai.request.encoding_formats", "string[]", GENAI, "`encoding_format` of an embeddings call"
+)
+EMBEDDINGS_DIMENSION_COUNT: Final = _attribute(
+    "gen_ai.embeddings.dimension.count", "int", GENAI, "`dimensions` of an embeddings call"
+)
+OUTPUT_TYPE: Final = _attribute("gen_ai.output.type", "string", GENAI, "`json` or `text`, when a format was asked for")
+OPENAI_API_TYPE: Final = _attribute("openai.api.type", "string", GENAI, "`chat_completions` or `responses`")
+OPENAI_REQUEST_SERVICE_TIER: Final = _attribute(
+    "openai.request.service_tier", "string", GENAI, "as sent, unless `auto`"
+)
+SERVER_ADDRESS: Final = _attribute("server.address", "string", OTEL, "host the client talks to")
+SERVER_PORT: Final = _attribute("server.port", "int", OTEL, "port the client talks to")
+
+# For whom
+USER_ID: Final = _attribute(
+    "user.id", "string", OTEL, "`llmtrace.context(user=)`, else the request's `safety_identifier`, else its `user`"
+)
+SESSION_ID: Final = _attribute("session.id", "string", OTEL, "`llmtrace.context(session=)`")
+CONVERSATION_ID: Final = _attribute(
+    "gen_ai.conversation.id", "string", GENAI, "`conversation` of a responses call, asked or answered"
+)
+
+# What was answered
+RESPONSE_ID: Final = _attribute("gen_ai.response.id", "string", GENAI, "the provider's id of the answer")
+RESPONSE_MODEL: Final = _attribute("gen_ai.response.model", "string", GENAI, "the model that answered")
+RESPONSE_FINISH_REASONS: Final = _attribute(
+    "gen_ai.response.finish_reasons", "string[]", GENAI, "one per choice, as reported; told from status for responses"
+)
+RESPONSE_TIME_TO_FIRST_CHUNK: Final = _attribute(
+    "gen_ai.response.time_to_first_chunk", "double", GENAI, "seconds to the first event of a stream"
+)
+RESPONSE_TIME_TO_FIRST_TOKEN: Final = _attribute(
+    "llmtrace.response.time_to_first_token", "double", LLMTRACE, "seconds to the first event that carries content"
+)
+RESPONSE_STATUS: Final = _attribute(
+    "llmtrace.response.status", "string", LLMTRACE, "`status` of a responses answer, as reported"
+)
+RESPONSE_STREAM_END: Final = _attribute(
+    "llmtrace.response.stream_end",
+    "string",
+    LLMTRACE,
+    "`completed`, `closed` (by the app, early), `cut_off` (by the server, without an end), "
+    "`broken` (by the network, or a task cancelled), `abandoned` (found by the garbage collector, or the process's "
+    "end), `not_kept` (too long to tell)",
+)
+OPENAI_RESPONSE_SERVICE_TIER: Final = _attribute(
+    "openai.response.service_tier", "string", GENAI, "the tier that served the call"
+)
+OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = _attribute(
+    "openai.response.system_fingerprint", "string", GENAI, "changes when the provider's backend does"
+)
+DETAILS_DROPPED: Final = _attribute(
+    "llmtrace.details_dropped", "boolean", LLMTRACE, "set, and true, when the worker's queue was full: no more is told"
+)
+HTTP_STATUS_CODE: Final = _attribute("http.response.status_code", "int", OTEL, "of an answer that is an error")
+ERROR_TYPE: Final = _attribute(
+    "error.type", "string", OTEL, "class of the exception raised, or the code of an error inside the answer"
+)
+ERROR_CODE: Final = _attribute(
+    "llmtrace.error.code", "string", LLMTRACE, "the provider's own code or type of the error"
+)
+
+# Tokens, exactly as reported; absent when not reported
+USAGE_INPUT_TOKENS: Final = _attribute("gen_ai.usage.input_tokens", "int", GENAI, "cached ones included")
+USAGE_OUTPUT_TOKENS: Final = _attribute("gen_ai.usage.output_tokens", "int", GENAI, "reasoning included")
+USAGE_CACHE_READ_TOKENS: Final = _attribute(
+    "gen_ai.usage.cache_read.input_tokens", "int", GENAI, "part of the input tokens"
+)
+USAGE_CACHE_CREATION_TOKENS: Final = _attribute(
+    "gen_ai.usage.cache_creation.input_tokens", "int", GENAI, "part of the input tokens"
+)
+USAGE_REASONING_TOKENS: Final = _attribute(
+    "gen_ai.usage.reasoning.output_tokens", "int", GENAI, "part of the output tokens"
+)
+USAGE_AUDIO_INPUT_TOKENS: Final = _attribute(
+    "gen_ai.usage.audio.input_tokens", "int", GENAI, "part of the input tokens"
+)
+USAGE_AUDIO_OUTPUT_TOKENS: Final = _attribute(
+    "gen_ai.usage.audio.output_tokens", "int", GENAI, "part of the output tokens"
+)
+
+# Money
+COST_USD: Final = _attribute(
+    "llmtrace.cost.usd", "string", LLMTRACE, "decimal US dollars at list price; absent when not known"
+)
+COST_UNPRICED_REASON: Final = _attribute(
+    "llmtrace.cost.unpriced_reason", "string", LLMTRACE, "why there is no cost on a call that was answered"
+)
+COST_PRICE_VERSION: Final = _attribute("llmtrace.cost.price_version", "string", LLMTRACE, "price list and its version")
+COST_PRICE_MODEL: Final = _attribute(
+    "llmtrace.cost.price_model", "string", LLMTRACE, "`provider/model` of the row of the price list that was used"
+)
+COST_ASSUMED_PROVIDER: Final = _attribute(
+    "llmtrace.cost.assumed_provider", "string", LLMTRACE, "whose list was used for a host nobody knows: `openai`"
+)
+COST_TIER: Final = _attribute("llmtrace.cost.tier", "string", LLMTRACE, "`standard`, `flex`, `priority`, ...")
+COST_UNIT_PRICE_INPUT: Final = _attribute(
+    "llmtrace.cost.unit_price.input", "string", LLMTRACE, "decimal US dollars per million input tokens"
+)
+COST_UNIT_PRICE_OUTPUT: Final = _attribute(
+    "llmtrace.cost.unit_price.output", "string", LLMTRACE, "decimal US dollars per million output tokens"
+)
+COST_UNIT_PRICE_CACHE_READ: Final = _attribute(
+    "llmtrace.cost.unit_price.cache_read", "string", LLMTRACE, "decimal US dollars per million tokens read from cache"
+)
+COST_UNIT_PRICE_CACHE_CREATION: Final = _attribute(
+    "llmtrace.cost.unit_price.cache_creation",
+    "string",
+    LLMTRACE,
+    "decimal US dollars per million tokens written to cache",
+)
+COST_EXCLUDES: Final = _attribute(
+    "llmtrace.cost.excludes", "string[]", LLMTRACE, "tools the provider ran and bills apart: not in the cost"
+)
+
+# Content, only when asked for
+INPUT_MESSAGES: Final = _attribute("gen_ai.input.messages", "string", GENAI, "JSON; content capture only")
+OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "JSON; content capture only")
+SYSTEM_INSTRUCTIONS: Final = _attribute("gen_ai.system_instructions", "string", GENAI, "JSON; content capture only")
+TOOL_DEFINITIONS: Final = _attribute("gen_ai.tool.definitions", "string", GENAI, "JSON; content capture only")
+
+# Resource attributes, for the readers of our data
+SERVICE_NAME: Final = "service.name"
+DISTRO_NAME: Final = "telemetry.distro.name"
+DISTRO_VERSION: Final = "telemetry.distro.version"
+
+SCOPE_NAME: Final = "llmtrace"
+"""Instrumentation scope of our spans; the exporter on an app's provider passes only this one."""
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.1"

@@ -1,0 +1,222 @@
+"""Every setting of the instrument: one table of names, environment variables, defaults and meanings.
+
+An argument of ``instrument()`` wins over the environment, and that over the default. The reference page is checked
+against ``VARIABLES``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Export = Literal["auto", "none"]
+Capture = Literal["no_content", "span_only"]
+
+DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
+TRACES_PATH: Final = "/v1/traces"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """One environment variable the instrument heeds."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+VARIABLES: Final = (
+    Variable(
+        name="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        default="no_content",
+        meaning="`span_only` (or `true`) puts messages and tool definitions on the span; `no_content` (or `false`) not",
+    ),
+    Variable(
+        name="LLMTRACE_INGEST_KEY",
+        default="",
+        meaning="sent to the collector as `Authorization: Bearer`",
+    ),
+    Variable(
+        name="LLMTRACE_QUEUE_SIZE",
+        default="2048",
+        meaning="calls that may wait for the worker thread; more lose their details, are counted, and reported once",
+    ),
+    Variable(
+        name="LLMTRACE_QUEUE_BYTES",
+        default="134217728",
+        meaning="bytes of bodies that may wait for the worker thread, and of ended spans that may wait for export",
+    ),
+    Variable(
+        name="LLMTRACE_RAISE_INTERNAL_ERRORS",
+        default="",
+        meaning="`1` makes faults of llmtrace itself raise: for the project's own tests",
+    ),
+    Variable(name="OTEL_SDK_DISABLED", default="false", meaning="`true`: `instrument()` does nothing"),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        default="",
+        meaning="full URL spans are sent to; read when `endpoint` is not given",
+    ),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_ENDPOINT",
+        default=DEFAULT_ENDPOINT,
+        meaning="base URL of the collector, `/v1/traces` is appended; read when neither of the above is given",
+    ),
+    Variable(
+        name="OTEL_SERVICE_NAME",
+        default="unknown_service",
+        meaning="name of the app, on a provider that llmtrace makes",
+    ),
+    Variable(
+        name="OTEL_RESOURCE_ATTRIBUTES",
+        default="",
+        meaning="further resource attributes, on a provider that llmtrace makes",
+    ),
+    Variable(
+        name="OTEL_TRACES_EXPORTER",
+        default="otlp",
+        meaning='`none`: nothing is added to any provider, as with `export="none"`',
+    ),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_PROTOCOL",
+        default="http/protobuf",
+        meaning="the only one there is; `grpc` is reported once, and HTTP used; `_TRACES_PROTOCOL` wins",
+    ),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_HEADERS",
+        default="",
+        meaning="further headers; `_TRACES_HEADERS` wins; an `authorization` in them wins over `LLMTRACE_INGEST_KEY`",
+    ),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_TIMEOUT",
+        default="10",
+        meaning="seconds one attempt to export may take; 1 while the collector is known to be away",
+    ),
+    Variable(name="OTEL_EXPORTER_OTLP_COMPRESSION", default="none", meaning="`gzip` or `deflate`"),
+    Variable(name="OTEL_BSP_SCHEDULE_DELAY", default="1000", meaning="milliseconds between exports"),
+    Variable(name="OTEL_BSP_MAX_QUEUE_SIZE", default="2048", meaning="ended spans that may wait for export"),
+    Variable(name="OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default="512", meaning="spans in one export"),
+    Variable(name="OTEL_TRACES_SAMPLER", default="parentbased_always_on", meaning="on a provider that llmtrace makes"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What is in force, after arguments, environment and defaults."""
+
+    export: Export
+    traces_url: str
+    capture: Capture
+    ingest_key: str | None
+    queue_size: int
+    queue_bytes: int
+    export_timeout_s: float
+    schedule_delay_s: float
+    """Between exports."""
+    span_queue_size: int
+    """Ended spans that may wait for export."""
+    batch_size: int
+    """Spans in one export; never more than ``span_queue_size``."""
+    mistakes: tuple[str, ...]
+    """Variables whose values are none, and what is used instead, a sentence each."""
+    disabled: bool
+
+    @property
+    def captures_content(self) -> bool:
+        """Whether messages go on spans."""
+        return self.capture == "span_only"
+
+
+def load_settings(
+    *,
+    export: Export = "auto",
+    endpoint: str | None = None,
+    capture_content: bool | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Settings from the arguments of ``instrument()`` and the environment.
+
+    Raises:
+        ValueError: An argument is not one of its values. A wrong environment variable falls back to its default,
+            for an operator's typo must not stop the app.
+    """
+    env = os.environ if environ is None else environ
+    if export not in ("auto", "none"):
+        raise ValueError(f'export: {export!r} is not a way to export; write "auto" or "none"')
+    numbers = _Numbers(env)
+    span_queue_size = int(numbers.at_least("OTEL_BSP_MAX_QUEUE_SIZE", 2048, least=1))
+    return Settings(
+        export="none" if env.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none" else export,
+        traces_url=_traces_url(endpoint, env),
+        capture=_capture(capture_content, env),
+        ingest_key=None if _has_authorization(env) else env.get("LLMTRACE_INGEST_KEY") or None,
+        queue_size=int(numbers.at_least("LLMTRACE_QUEUE_SIZE", 2048, least=1)),
+        queue_bytes=int(numbers.at_least("LLMTRACE_QUEUE_BYTES", 128 * 1024**2, least=1)),
+        export_timeout_s=_export_timeout_s(numbers),
+        schedule_delay_s=numbers.at_least("OTEL_BSP_SCHEDULE_DELAY", 1000, least=1) / 1000,
+        span_queue_size=span_queue_size,
+        batch_size=int(
+            numbers.at_least("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(512, span_queue_size), least=1, most=span_queue_size)
+        ),
+        mistakes=(*numbers.mistakes, *_wrong_protocol(env)),
+        disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
+    )
+
+
+class _Numbers:
+    """Numbers of the environment; what is none is noted and its default used."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.mistakes: list[str] = []
+
+    def at_least(self, name: str, default: float, *, least: float, most: float = math.inf) -> float:
+        """The number that the variable is, if it lies between the two."""
+        text = self._env.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if least <= value <= most and value != math.inf:
+            return value
+        bound = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+        self.mistakes.append(f'{name}: "{text}" is not {bound}; {default:g} is used')
+        return default
+
+
+def _export_timeout_s(numbers: _Numbers) -> float:
+    general = numbers.at_least("OTEL_EXPORTER_OTLP_TIMEOUT", 10, least=0.001)
+    return numbers.at_least("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", general, least=0.001)
+
+
+def _wrong_protocol(env: Mapping[str, str]) -> tuple[str, ...]:
+    name = next((n for n in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") if env.get(n)), "")
+    value = env.get(name, "http/protobuf").strip().lower()
+    return () if value == "http/protobuf" else (f"{name}: spans go over http/protobuf, not over {value}",)
+
+
+def _has_authorization(env: Mapping[str, str]) -> bool:
+    headers = env.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or env.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
+    return any(pair.partition("=")[0].strip().lower() == "authorization" for pair in headers.split(","))
+
+
+def _traces_url(endpoint: str | None, env: Mapping[str, str]) -> str:
+    if endpoint is not None:
+        url = endpoint.rstrip("/")
+        return url if url.endswith(TRACES_PATH) else url + TRACES_PATH
+    if full := env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        return full
+    return (env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/") + TRACES_PATH
+
+
+def _capture(argument: bool | None, env: Mapping[str, str]) -> Capture:
+    if argument is not None:
+        return "span_only" if argument else "no_content"
+    value = env.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
+    # span_and_event asks for both places; we write the one we have.
+    return "span_only" if value in ("span_only", "true", "span_and_event") else "no_content"

@@ -1,0 +1,214 @@
+"""The doors: what is taken, what is refused, with which status and which sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import socket
+import zlib
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from support.otlp import post, request, span
+from support.services import Stack, stack_at
+from support.waiting import wait_for
+
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+def stored(stack: Stack, name: str) -> int:
+    sql = "SELECT count() FROM spans WHERE name = {name:String}"
+    return int(stack.reader().query(sql, parameters={"name": name}).result_rows[0][0])
+
+
+def export(stack: Stack, body: bytes, **metadata: str) -> bytes:
+    with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
+        call = channel.unary_unary(EXPORT)
+        return call(body, timeout=10, metadata=tuple(metadata.items()))
+
+
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip])
+def test_the_sdk_exporter_over_http_delivers_every_span(stack: Stack, compression: Compression) -> None:
+    name = f"http {compression.name}"
+    provider = TracerProvider()
+    exporter = HttpExporter(endpoint=f"{stack.http_url}/v1/traces", compression=compression)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    for _ in range(20):
+        provider.get_tracer("tests").start_span(name).end()
+    provider.shutdown()
+    wait_for(lambda: stored(stack, name) == 20, what="20 spans")
+
+
+def test_the_sdk_exporter_over_grpc_delivers_every_span(stack: Stack) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(
+        BatchSpanProcessor(GrpcExporter(endpoint=f"http://127.0.0.1:{stack.grpc_port}", insecure=True))
+    )
+    for _ in range(20):
+        provider.get_tracer("tests").start_span("grpc").end()
+    provider.shutdown()
+    wait_for(lambda: stored(stack, "grpc") == 20, what="20 spans")
+
+
+def test_a_gzip_body_of_several_members_is_one_body(stack: Stack) -> None:
+    body = request(span(name="members"))
+    members = gzip.compress(body[:50]) + gzip.compress(body[50:])
+    assert post(f"{stack.http_url}/v1/traces", members, content_encoding="gzip")[0] == 200
+    wait_for(lambda: stored(stack, "members") == 1)
+
+
+REFUSED = {
+    "not protobuf": (b"\xff" * 10, {}, 400, "not an OTLP ExportTraceServiceRequest"),
+    "cut short": (request(span())[:-3], {}, 400, "cut short"),
+    "claims gzip and is not": (request(span()), {"content_encoding": "gzip"}, 400, "says gzip, but the body does not"),
+    "gzip cut short": (gzip.compress(request(span()))[:-9], {"content_encoding": "gzip"}, 400, "cut short"),
+    "unknown encoding": (b"x", {"content_encoding": "br"}, 400, "send gzip, deflate"),
+    "gzip bomb": (gzip.compress(bytes(80_000_000), 9), {"content_encoding": "gzip"}, 413, "inflates to more than"),
+    "deflate bomb": (
+        zlib.compress(bytes(80_000_000), 9),
+        {"content_encoding": "deflate"},
+        413,
+        "inflates to more than",
+    ),
+    "too large": (bytes(67_108_865), {}, 413, "larger than 67,108,864 bytes"),
+    "json": (b"{}", {"content_type": "application/json"}, 415, "application/x-protobuf"),
+    "no type": (b"", {"content_type": ""}, 415, "content type is none"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_body_is_refused_with_a_status_and_a_sentence_in_protobuf(stack: Stack, case: str) -> None:
+    body, headers, status, sentence = REFUSED[case]
+    got, answer, answer_headers = post(f"{stack.http_url}/v1/traces", body, **headers)
+    assert got == status
+    assert answer_headers["content-type"] == "application/x-protobuf"
+    assert sentence in Status.FromString(answer).message
+
+
+def test_other_paths_and_methods_are_answered_with_what_to_do(stack: Stack) -> None:
+    status, body, _ = post(f"{stack.http_url}/v1/tracks", b"")
+    assert (status, Status.FromString(body).message.split(":")[0]) == (404, "there is nothing at /v1/tracks")
+    status, body, headers = post(f"{stack.http_url}/v1/traces", None)
+    assert (status, headers["allow"]) == (405, "POST")
+
+
+def test_more_spans_than_anybody_batches_or_a_resource_too_large_for_its_spans_are_refused(stack: Stack) -> None:
+    url = f"{stack.http_url}/v1/traces"
+    status, answer, _ = post(url, request(*[Span()] * 100_001))
+    assert (status, "100,001 spans, the most is 100,000" in Status.FromString(answer).message) == (413, True)
+    wide = request(*[Span()] * 20_000, resource={"pad": "x" * 100_000})
+    status, answer, _ = post(url, wide)
+    assert (status, "each span carries its resource's attributes" in Status.FromString(answer).message) == (413, True)
+
+
+def test_a_foreign_host_name_is_refused_where_only_this_machine_may_come(stack: Stack) -> None:
+    status, answer, _ = post(f"{stack.http_url}/v1/traces", request(span(name="foreign")), Host="evil.example")
+    assert (status, "'evil.example'" in Status.FromString(answer).message) == (403, True)
+
+
+def test_senders_that_give_up_while_they_wait_do_not_stop_the_others(stack: Stack) -> None:
+    body = request(span(name="impatient"))
+
+    async def impatient() -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
+            call = channel.unary_unary(EXPORT)
+            dice = random.Random(1)
+            for _ in range(100):
+                waiting = [call(body, timeout=5) for _ in range(4)]
+                await asyncio.sleep(dice.uniform(0, 0.004))
+                for each in waiting:
+                    each.cancel()
+
+    asyncio.run(impatient())
+    assert post(f"{stack.http_url}/v1/traces", request(span(name="patient")))[0] == 200
+    wait_for(lambda: stored(stack, "patient") == 1)
+
+
+def test_an_empty_request_is_fine_and_stores_nothing(stack: Stack) -> None:
+    assert post(f"{stack.http_url}/v1/traces", b"")[:2] == (200, b"")
+
+
+def test_a_client_that_sends_half_a_body_and_goes_away_leaves_nothing(stack: Stack) -> None:
+    body = request(span(name="half"))
+    kind = "content-type: application/x-protobuf"
+    head = f"POST /v1/traces HTTP/1.1\r\nhost: x\r\n{kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", stack.http_port)) as connection:
+        connection.sendall(head.encode() + body[: len(body) // 2])
+    assert post(f"{stack.http_url}/v1/traces", request(span(name="after half")))[0] == 200
+    wait_for(lambda: stored(stack, "after half") == 1)
+    assert stored(stack, "half") == 0
+
+
+def test_grpc_refuses_what_is_not_a_request_as_invalid_argument(stack: Stack) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        export(stack, b"\xff" * 10)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "not an OTLP" in raised.value.details()
+
+
+def test_grpc_refuses_a_message_over_the_limit_as_resource_exhausted(stack: Stack) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        export(stack, bytes(67_108_865))
+    assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200), encoding=st.sampled_from(["", "gzip", "deflate", "lz4", "zstd", "x"]))
+def test_garbage_is_never_answered_with_a_server_error(stack: Stack, body: bytes, encoding: str) -> None:
+    status, _, _ = post(f"{stack.http_url}/v1/traces", body, content_encoding=encoding)
+    assert status in {200, 400, 413}
+
+
+def test_a_key_is_asked_for_at_both_doors_when_one_is_set(tmp_path: Path) -> None:
+    with stack_at(tmp_path, LLMTRACE_INGEST_KEY="s3cret-key") as stack:
+        stack.store()
+        collector = stack.collector()
+        url = f"{stack.http_url}/v1/traces"
+        status, body, headers = post(url, request(span()))
+        assert (status, headers["www-authenticate"]) == (401, "Bearer")
+        assert "LLMTRACE_INGEST_KEY" in Status.FromString(body).message
+        assert post(url, request(span()), authorization="Bearer wrong")[0] == 401
+        assert post(url, request(span(name="keyed")), authorization="Bearer s3cret-key")[0] == 200
+
+        with pytest.raises(grpc.RpcError) as raised:
+            export(stack, request(span()))
+        assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        export(stack, request(span(name="keyed")), authorization="Bearer s3cret-key")
+        wait_for(lambda: stored(stack, "keyed") == 2)
+        assert "s3cret-key" not in collector.output
+
+
+def test_when_the_log_is_full_both_doors_push_back_with_a_hint_and_health_says_so(tmp_path: Path) -> None:
+    with stack_at(tmp_path) as stack:
+        # No store: what is accepted stays in the log, whose quota takes one small request.
+        collector = stack.collector("--wal-quota-mib", "1")
+        url = f"{stack.http_url}/v1/traces"
+        large = request(*(span({"pad": "x" * 1200}) for _ in range(800)))
+        assert post(url, large)[0] == 200
+        status, body, headers = post(url, large)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "send them again" in Status.FromString(body).message
+        assert post(f"{stack.http_url}/healthz", None)[0] == 503
+        with pytest.raises(grpc.RpcError) as raised:
+            export(stack, large)
+        assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+        trailers = dict(raised.value.trailing_metadata())
+        assert RetryInfo.FromString(trailers["google.rpc.retryinfo-bin"]).retry_delay.seconds == 1
+
+        stack.store()
+        wait_for(lambda: post(url, large)[0] == 200, 30, what="room after the store came")
+        wait_for(lambda: stored(stack, "chat gpt-4o") == 1600, 30)
+        assert collector.stop() == 0

@@ -1,0 +1,176 @@
+"""The write-ahead log: what was acknowledged comes back, byte for byte; what was not does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from llmtrace_collector.wal import Wal, WalFullError, WalLimits
+from llmtrace_collector.wal.record import encode, request_of, walk, with_request
+from support.otlp import request, span
+
+bodies = st.lists(st.binary(max_size=300), max_size=20)
+
+
+def segment_of(items: list[bytes]) -> bytes:
+    return b"".join(encode(project="default", received_ns=7, request=body) for body in items)
+
+
+def records_in(content: bytes) -> list[bytes]:
+    return [content[place.start : place.end] for place in walk(content)]
+
+
+@given(bodies)
+def test_walk_finds_every_record_that_was_encoded(items: list[bytes]) -> None:
+    content = segment_of(items)
+    assert b"".join(records_in(content)) == content
+    assert [request_of(record) for record in records_in(content)] == items
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=20), st.data())
+def test_a_segment_cut_anywhere_keeps_exactly_its_whole_records(items: list[bytes], data: st.DataObject) -> None:
+    content = segment_of(items)
+    cut = data.draw(st.integers(0, len(content)))
+    whole = [place for place in walk(content) if place.end <= cut]
+    assert list(walk(content[:cut])) == whole
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=20), st.data())
+def test_a_damaged_byte_anywhere_costs_one_record_and_hides_no_other(items: list[bytes], data: st.DataObject) -> None:
+    content = segment_of(items)
+    records = records_in(content)
+    at = data.draw(st.integers(0, len(content) - 1))
+    damaged = bytearray(content)
+    damaged[at] ^= data.draw(st.integers(1, 255))
+    hit = next(n for n, place in enumerate(walk(content)) if place.start <= at < place.end)
+    assert records_in(bytes(damaged)) == records[:hit] + records[hit + 1 :]
+
+
+@given(st.binary(max_size=400))
+def test_walk_takes_any_bytes_without_an_error(content: bytes) -> None:
+    for place in walk(content):
+        assert 0 <= place.start < place.end <= len(content)
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300), st.text(max_size=20), st.integers(0, 2**64 - 1))
+def test_a_record_can_be_given_another_request(before: bytes, after: bytes, project: str, received_ns: int) -> None:
+    record = encode(project=project, received_ns=received_ns, request=before)
+    assert with_request(record, after) == encode(project=project, received_ns=received_ns, request=after)
+
+
+def test_an_acknowledged_record_is_in_a_file_that_holds_the_request_byte_for_byte(tmp_path: Path) -> None:
+    body = request(span(), span())
+    wal = Wal(tmp_path)
+    wal.append(encode(project="default", received_ns=1, request=body)).result(5)
+    on_disk = b"".join(file.read_bytes() for file in tmp_path.glob("*.seg"))
+    assert body in on_disk
+    assert len(ExportTraceServiceRequest.FromString(body).resource_spans) == 1
+    wal.close()
+
+
+def test_segments_come_back_in_order_after_a_restart_and_go_when_done(tmp_path: Path) -> None:
+    items = [str(n).encode() for n in range(50)]
+    wal = Wal(tmp_path, WalLimits(segment_bytes=200))
+    for item in items:
+        wal.append(encode(project="default", received_ns=1, request=item)).result(5)
+    wal.close()
+
+    reopened = Wal(tmp_path)
+    contents = []
+    while segment := reopened.take(0):
+        contents.append(segment.read())
+        reopened.done(segment)
+    reopened.close()
+    assert b"".join(contents) == segment_of_received(items)
+    assert len(contents) > 1
+    assert list(tmp_path.glob("*.seg")) == []
+
+
+def segment_of_received(items: list[bytes]) -> bytes:
+    return b"".join(encode(project="default", received_ns=1, request=item) for item in items)
+
+
+def test_damage_and_a_torn_end_go_to_the_dead_letters_and_every_sound_record_stays(tmp_path: Path) -> None:
+    good, bad = (encode(project="default", received_ns=1, request=body) for body in (b"good", b"bad"))
+    shorter = bytes([bad[0] - 1]) + bad[1:]  # a length that lies
+    (tmp_path / "0001-aa.seg").write_bytes(good + shorter + good + bad[:-1] + b"?" + good + good[:7])
+
+    wal = Wal(tmp_path)
+    segment = wal.take(0)
+    assert segment is not None
+    assert segment.read() == good * 3
+    letters = sorted(file.read_bytes() for file in tmp_path.glob("dead/*.records"))
+    assert letters == sorted([shorter, bad[:-1] + b"?", good[:7]])
+    assert all("checksum" in file.read_text() for file in tmp_path.glob("dead/*.reason"))
+    wal.close()
+
+
+def test_a_torn_end_alone_is_cut_in_place(tmp_path: Path) -> None:
+    good = encode(project="default", received_ns=1, request=b"good")
+    file = tmp_path / "0001-aa.seg"
+    file.write_bytes(good + good[:-1])
+    inode = file.stat().st_ino
+    wal = Wal(tmp_path)
+    wal.close()
+    assert (file.read_bytes(), file.stat().st_ino) == (good, inode)
+
+
+def test_a_sender_that_goes_away_while_it_waits_harms_nobody(tmp_path: Path) -> None:
+    wal = Wal(tmp_path)
+    for _ in range(200):
+        gone = wal.append(encode(project="default", received_ns=1, request=b"gone"))
+        gone.cancel()
+        wal.append(encode(project="default", received_ns=1, request=b"stays")).result(5)
+    assert wal.why_refusing() == ""
+    wal.close()
+
+
+def test_a_heavy_segment_is_sealed_before_it_is_large(tmp_path: Path) -> None:
+    wal = Wal(tmp_path, WalLimits(segment_age_s=3600, segment_weight=1000))
+    wal.append(encode(project="default", received_ns=1, request=b"x"), weight=999).result(5)
+    assert wal.take(0) is None
+    wal.append(encode(project="default", received_ns=1, request=b"x"), weight=999).result(5)
+    assert wal.take(5) is not None
+    wal.close()
+
+
+def test_two_segments_never_share_a_token(tmp_path: Path) -> None:
+    tokens = set()
+    for _ in range(20):
+        wal = Wal(tmp_path)
+        wal.append(encode(project="default", received_ns=1, request=b"x")).result(5)
+        wal.close()
+        again = Wal(tmp_path)
+        segment = again.take(0)
+        assert segment is not None
+        tokens.add(segment.token)
+        again.done(segment)
+        again.close()
+    assert len(tokens) == 20
+
+
+def test_beyond_its_quota_the_log_refuses_with_a_sentence_and_takes_again_when_there_is_room(tmp_path: Path) -> None:
+    record = encode(project="default", received_ns=1, request=bytes(1000))
+    wal = Wal(tmp_path, WalLimits(quota_bytes=2500, segment_bytes=1))
+    wal.append(record).result(5)
+    wal.append(record).result(5)
+    with pytest.raises(WalFullError, match="wait for ClickHouse, the quota is 2,500"):
+        wal.append(record)
+    assert "quota" in wal.why_refusing()
+    segment = wal.take(5)
+    assert segment is not None
+    wal.done(segment)
+    wal.append(record).result(5)
+    wal.close()
+
+
+def test_a_closed_log_refuses_and_closing_twice_is_safe(tmp_path: Path) -> None:
+    wal = Wal(tmp_path)
+    wal.close()
+    wal.close()
+    with pytest.raises(WalFullError, match="stopping"):
+        wal.append(b"x")

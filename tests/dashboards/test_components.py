@@ -1,0 +1,87 @@
+"""The pure halves of the components: trees, conversations, labels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtrace_dashboards.components.plain import code
+from llmtrace_dashboards.components.transcript import messages
+from llmtrace_dashboards.components.waterfall import lay_out
+from support.seed import HOSTILE
+
+ids = st.sampled_from("abcdefgh")
+
+
+def span(span_id: str, parent: str, start: int = 0, length: int = 10) -> dict[str, Any]:
+    return {"span_id": span_id, "parent_span_id": parent, "start_ns": start, "duration_ns": length}
+
+
+def test_children_stand_under_their_parent_earliest_first() -> None:
+    spans = [span("c", "a", 60, 40), span("a", "", 0, 100), span("b", "a", 10, 40), span("d", "b", 20, 5)]
+    placed = lay_out(spans)
+    assert [(p.span["span_id"], p.depth) for p in placed] == [("a", 0), ("b", 1), ("d", 2), ("c", 1)]
+    assert (placed[1].left, placed[1].width) == (10.0, 40.0)
+
+
+@given(st.dictionaries(ids, ids | st.just(""), max_size=8))
+def test_every_span_is_placed_once_whatever_its_parents_are(parents: dict[str, str]) -> None:
+    spans = [span(name, parent, ord(name)) for name, parent in parents.items()]
+    placed = lay_out(spans)
+    assert sorted(p.span["span_id"] for p in placed) == sorted(parents)
+    assert all(0 <= p.left <= 100 and 0 <= p.width <= 100 for p in placed)
+
+
+def content(**columns: str) -> dict[str, str]:
+    return {"system_instructions": "", "input_messages": "", "output_messages": "", "tool_definitions": ""} | columns
+
+
+def test_a_conversation_reads_in_order() -> None:
+    sent = [
+        {"role": "user", "parts": [{"type": "text", "content": HOSTILE[0]}]},
+        {"role": "assistant", "parts": [{"type": "tool_call", "name": "look", "arguments": {"q": 1}}]},
+        {"role": "tool", "parts": [{"type": "tool_call_response", "response": "found"}]},
+    ]
+    said = [{"role": "assistant", "parts": [{"type": "text", "content": "Hello."}], "finish_reason": "stop"}]
+    system = [{"type": "text", "content": "Be kind."}]
+    row = content(
+        system_instructions=json.dumps(system), input_messages=json.dumps(sent), output_messages=json.dumps(said)
+    )
+    assert [(m.title, m.text) for m in messages(row)] == [
+        ("System", "Be kind."),
+        ("User", HOSTILE[0]),
+        ("Assistant calls look", '{\n  "q": 1\n}'),
+        ("Tool answers", "found"),
+        ("Assistant", "Hello."),
+    ]
+
+
+@given(
+    st.text()
+    | st.recursive(
+        st.none() | st.text() | st.integers(),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["role", "parts", "type", "content", "x"]), inner)
+        ),
+    ).map(json.dumps)
+)
+def test_any_content_is_shown_rather_than_raised(text: str) -> None:
+    for message in messages(content(input_messages=text)):
+        assert isinstance(message.text, str)
+
+
+def test_what_is_not_json_is_shown_as_it_came() -> None:
+    assert [m.text for m in messages(content(input_messages="{cut off"))] == ["{cut off"]
+
+
+@given(st.text())
+def test_a_label_is_one_code_span(text: str) -> None:
+    label = code(text)
+    fence = label[: len(label) - len(label.lstrip("`"))]
+    inner = label[len(fence) : -len(fence)]
+    assert label.endswith(fence)
+    assert fence not in inner.strip("`").split() or not inner.strip("`")
+    assert "\n" not in label

@@ -1,0 +1,212 @@
+"""Real processes of ours for tests: the store, the collector, `llmtrace up`, on free ports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from llmtrace_collector.database import Address, connect
+from llmtrace_collector.store.http import OWNER
+from support.waiting import wait_for
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on just now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str) -> bool:
+    """Whether `url` gives 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@dataclass(kw_only=True)
+class Process:
+    """A child process with its output in a file."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    _file: IO[bytes]
+
+    @classmethod
+    def start(cls, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> Process:
+        """Starts `python -m command...` in a process group of its own."""
+        file = log.open("wb")
+        popen = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environ or {})},
+            start_new_session=True,
+        )
+        return cls(popen=popen, log=log, _file=file)
+
+    @property
+    def output(self) -> str:
+        """What it has printed."""
+        return self.log.read_text(errors="replace")
+
+    def wait_answer(self, url: str, timeout_s: float = 30.0) -> None:
+        """Waits until `url` gives 200; fails at once when the process has ended."""
+
+        def ready() -> bool:
+            assert self.popen.poll() is None, f"it ended with {self.popen.returncode}:\n{self.output}"
+            return answers(url)
+
+        wait_for(ready, timeout_s, what=f"{url}; {self.output}")
+
+    def kill_group(self) -> None:
+        """SIGKILL to the process and all it started."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+        self._file.close()
+
+    def kill(self) -> None:
+        """SIGKILL to the process alone."""
+        self.popen.kill()
+        self.popen.wait()
+        self._file.close()
+
+    def stop(self, timeout_s: float = 40.0) -> int:
+        """SIGTERM and the exit code."""
+        self.popen.terminate()
+        code = self.popen.wait(timeout_s)
+        self._file.close()
+        return code
+
+    def clean_up(self) -> None:
+        """Ends it if it still runs."""
+        if self.popen.poll() is None:
+            self.kill_group()
+        self._file.close()
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """A data folder with the ports its services use; survives restarts of its processes."""
+
+    folder: Path
+    store_port: int
+    http_port: int
+    grpc_port: int
+    dashboard_port: int
+    environ: dict[str, str] = field(default_factory=dict)
+    _started: list[Process] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, folder: Path, **environ: str) -> Stack:
+        """On free ports, with the data folder below `folder`."""
+        store, http, grpc, dashboard = free_ports(4)
+        return cls(
+            folder=folder, store_port=store, http_port=http, grpc_port=grpc, dashboard_port=dashboard, environ=environ
+        )
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def store_url(self) -> str:
+        return f"http://127.0.0.1:{self.store_port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://127.0.0.1:{self.dashboard_port}"
+
+    def _run(self, name: str, command: Sequence[str], url: str) -> Process:
+        process = Process.start(command, self.folder / f"{name}.log", self.environ)
+        self._started.append(process)
+        process.wait_answer(url)
+        return process
+
+    def store(self) -> Process:
+        """The store process, ready."""
+        command = ["llmtrace_collector.store", "--data", str(self.data), "--port", str(self.store_port)]
+        return self._run("store", command, f"{self.store_url}/ping")
+
+    def collector(self, *more: str) -> Process:
+        """The collector process, ready."""
+        command = ["llmtrace_collector", "--data", str(self.data), "--store-url", self.store_url]
+        command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), *more]
+        return self._run("collector", command, f"{self.http_url}/healthz")
+
+    def up_options(self) -> list[str]:
+        """The ports and the folder as options of `llmtrace up`."""
+        return [
+            "--data",
+            str(self.data),
+            "--http-port",
+            str(self.http_port),
+            "--grpc-port",
+            str(self.grpc_port),
+            "--store-port",
+            str(self.store_port),
+            "--dashboard-port",
+            str(self.dashboard_port),
+        ]
+
+    def command(self, *words: str, environ: Mapping[str, str] | None = None) -> Process:
+        """`llmtrace WORDS` in the background, not waited for."""
+        process = Process.start(
+            ["llmtrace.cli", *words], self.folder / f"{words[0]}.log", {**self.environ, **(environ or {})}
+        )
+        self._started.append(process)
+        return process
+
+    def up(self, *more: str) -> Process:
+        """`llmtrace up`, with everything ready (it says so itself: a port may still be an orphan's)."""
+        process = self.command("up", *self.up_options(), *more)
+
+        def ready() -> bool:
+            assert process.popen.poll() is None, f"it ended with {process.popen.returncode}:\n{process.output}"
+            return "Ctrl-C stops everything" in process.output
+
+        wait_for(ready, 60, what=f"llmtrace up; {process.output}")
+        return process
+
+    def reader(self) -> Any:
+        """A client of the store as a stranger."""
+        return connect(Address(host="127.0.0.1", port=self.store_port))
+
+    def owner(self) -> Any:
+        """A client of the store with its key."""
+        key = (self.data / "store.key").read_text()
+        return connect(Address(host="127.0.0.1", port=self.store_port, username=OWNER, password=key))
+
+    def clean_up(self) -> None:
+        """Ends every process that was started here."""
+        for process in self._started:
+            process.clean_up()
+
+
+@contextmanager
+def stack_at(folder: Path, **environ: str) -> Iterator[Stack]:
+    """A `Stack` whose processes end with the block."""
+    stack = Stack.at(folder, **environ)
+    try:
+        yield stack
+    finally:
+        stack.clean_up()
