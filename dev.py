@@ -22,6 +22,7 @@ USAGE = """usage: python3 dev.py COMMAND [arguments]
   up       set everything up and run llmtrace up
   test     set everything up, with a browser, and run the tests (arguments go to pytest)
   check    set everything up and run lint, types and import contracts
+  docs     write the tables of the reference pages from the code
   sync     only set everything up
 """
 
@@ -30,7 +31,7 @@ def main(argv):
     if sys.version_info < (3, 11):
         return fail("this is Python %s; llmtrace needs 3.11 or newer" % sys.version.split()[0])
     command = argv[0] if argv else "help"
-    commands = {"demo": demo, "up": up, "test": test, "check": check, "sync": sync}
+    commands = {"demo": demo, "up": up, "test": test, "check": check, "docs": docs, "sync": sync}
     if command not in commands:
         print(USAGE)
         return 0 if command in {"help", "-h", "--help"} else 2
@@ -71,6 +72,10 @@ def demo(arguments):
 
 def up(arguments):
     return run(["-m", "llmtrace.cli", "up"] + arguments)
+
+
+def docs(_):
+    return run([os.path.join("tests", "support", "reference.py")])
 
 
 def sync(_):

@@ -94,6 +94,7 @@ class _Instrumentation:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
+        from llmtrace.tellers import make_teller
         from llmtrace.tracing import Tracing
         from llmtrace.worker import Worker
 
@@ -101,7 +102,7 @@ class _Instrumentation:
             faults.say_once(mistake, "llmtrace: %s", mistake)
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
         tracing = Tracing(settings, worker, provider)
-        seam = Seam(Observer(tracing=tracing, worker=worker, capture=settings.captures_content))
+        seam = Seam(Observer(tracing=tracing, worker=worker, teller=make_teller(settings)))
         if not seam.install():
             faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
             tracing.release()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from llmtrace.calls import Server
+    from llmtrace.telling import Teller
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
 
@@ -43,10 +44,10 @@ class Observation:
 class Observer:
     """Begins an observation for every call that is to be seen."""
 
-    def __init__(self, *, tracing: Tracing, worker: Worker, capture: bool) -> None:
+    def __init__(self, *, tracing: Tracing, worker: Worker, teller: Teller) -> None:
         self._tracing = tracing
         self._worker = worker
-        self._capture = capture
+        self._teller = teller
 
     def begin(self, method: str, url: str, sent: object, server: Server) -> Observation | None:
         """Start the span of a call; None when the call is not to be seen.
@@ -74,6 +75,6 @@ class Observer:
                 identity=current_identity(),
                 sent=sent,
                 worker=self._worker,
-                capture=self._capture,
+                teller=self._teller,
             )
         return Observation(recording, otel_context.attach(set_span_in_context(span, context)))

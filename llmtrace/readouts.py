@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from llmtrace.calls import Failure, Reply, Timing
+from llmtrace.calls import Call, Failure, Reply, Timing
 from llmtrace.outcomes import Outcome, failure_told, stream_end
 from llmtrace.reading.events import Chunk, read_events
 from llmtrace.reading.json_values import Json, count
 from llmtrace.reading.replies import parse_reply, read_reply
+from llmtrace.reading.requests import parse_body
 from llmtrace.reading.streamed import Streamed, add_up
 
 if TYPE_CHECKING:
@@ -43,58 +44,68 @@ class Readout:
     reply: Reply
     timing: Timing
     failure: Failure | None
-    kept_whole: bool = True
-    """False when the answer was longer than what is kept of one."""
 
 
 @dataclass(kw_only=True, slots=True)
 class Collected:
     """An answer as it was collected; ``read`` it once."""
 
-    wire: str
+    call: Call
+    """What was known when the call began."""
     answer: Answer | None
     chunks: list[Chunk]
     kept_whole: bool
     start_ns: int
     outcome: Outcome
+    fallback: object = None
+    """The request as the client's own objects, for a call that was never encoded."""
     is_streamed: bool = field(init=False)
     """Whether there are events to add up."""
     _damaged: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.is_streamed = bool(self.wire) and self.answer is not None and self.answer.is_event_stream()
+        self.is_streamed = bool(self.call.operation.wire) and self.answer is not None and self.answer.is_event_stream()
 
-    def unread(self) -> Readout:
-        """What the outcome tells, without a look at the answer."""
-        timing = Timing(start_ns=self.start_ns, end_ns=self.outcome.end_ns)
-        return Readout(body={}, reply=Reply(), timing=timing, failure=failure_told(self.outcome))
+    def timing(self) -> Timing:
+        """What the outcome alone tells of the times."""
+        return Timing(start_ns=self.start_ns, end_ns=self.outcome.end_ns)
+
+    def failure(self) -> Failure | None:
+        """What the outcome alone tells of a failure."""
+        return failure_told(self.outcome)
+
+    def sent(self) -> Json:
+        """The request's body."""
+        body = parse_body(self.answer.request_body()) if self.answer else {}
+        # Without an answer the encoded request is out of reach; the client's own copy has all but `extra_body`.
+        return body or (self.fallback if isinstance(self.fallback, dict) else {})
 
     def read(self, sent: Json) -> Readout:
         """What the answer tells to the request ``sent``."""
         streamed = self._streamed(sent) if self.is_streamed else None
         body = streamed.body if streamed else self._answered()
-        reply = read_reply(self.wire, body)
-        known = self.unread()
+        reply = read_reply(self.call.operation.wire, body)
         inside = (streamed.failure if streamed else None) or reply.failure or self._damage(streamed)
         return Readout(
             body=body,
             reply=reply,
-            timing=self._timing(streamed) if streamed else known.timing,
-            failure=known.failure or inside,
-            kept_whole=self.kept_whole,
+            timing=self._stream_timing(streamed) if streamed else self.timing(),
+            failure=self.failure() or inside,
         )
 
     def _answered(self) -> Json:
-        if self.answer is None or not self.wire:
+        if self.answer is None or not self.call.operation.wire:
             return {}
         body = self.answer.body()
-        return parse_reply(self.wire, b"".join(data for _, data in self._decoded()) if body is None else body)
+        return parse_reply(
+            self.call.operation.wire, b"".join(data for _, data in self._decoded()) if body is None else body
+        )
 
     def _streamed(self, sent: Json) -> Streamed:
         body = self.answer.body() if self.answer else None
         # A body read whole before we saw it, by a mock or a cache: nobody saw the chunks come.
         events = read_events(self._decoded()) if body is None else read_events([(0, body)], timed=False)
-        return add_up(self.wire, events, choices=count(sent.get("n")) or 1)
+        return add_up(self.call.operation.wire, events, choices=count(sent.get("n")) or 1)
 
     def _decoded(self) -> list[Chunk]:
         if self.answer is None:
@@ -109,7 +120,7 @@ class Collected:
         spoilt = self._damaged and not (streamed and streamed.finished)
         return Failure(type="DecodingError", message="the content encoding is damaged") if spoilt else None
 
-    def _timing(self, streamed: Streamed) -> Timing:
+    def _stream_timing(self, streamed: Streamed) -> Timing:
         last_ns = self.chunks[-1][0] if self.chunks and self.kept_whole else None
         finished = streamed.finished or self.outcome.end in ("exhausted", "abandoned")
         end = "broken" if self._damage(streamed) else stream_end(self.outcome, streamed, kept_whole=self.kept_whole)

@@ -10,32 +10,29 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from opentelemetry.trace import INVALID_SPAN
 
 from llmtrace import faults, spans, unfinished
 from llmtrace.calls import Call, Failure, Identity, Operation, Server
 from llmtrace.outcomes import End, Outcome, failure_told
-from llmtrace.prices import Unpriced, price_call
-from llmtrace.reading.content import read_content
 from llmtrace.reading.events import Chunk
 from llmtrace.reading.json_values import Json
-from llmtrace.reading.requests import parse_body, read_request
-from llmtrace.readouts import Answer, Collected, Readout
+from llmtrace.readouts import Answer, Collected
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from llmtrace.telling import Teller
     from llmtrace.worker import Worker
 
 
 class Recording:
     """Collects one call on the caller's thread."""
 
-    __slots__ = ("__weakref__", "_capture", "_fallback", "_identity", "_model", "_once", "_operation",
-                 "_server", "_worker", "answer", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
+    __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_once", "_operation",
+                 "_server", "_teller", "_worker", "answer", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
                  "tapped")  # fmt: skip
 
     def __init__(
@@ -48,7 +45,7 @@ class Recording:
         identity: Identity,
         sent: object,
         worker: Worker,
-        capture: bool,
+        teller: Teller,
     ) -> None:
         self.span = span
         self.start_ns = time.time_ns()
@@ -65,7 +62,7 @@ class Recording:
         self._identity = identity
         self._fallback = sent
         self._worker = worker
-        self._capture = capture
+        self._teller = teller
         self._once = [True]
 
     @property
@@ -110,8 +107,7 @@ class Recording:
 
     def _drop(self, outcome: Outcome) -> None:
         # The app's span processors must not run on the app's own thread, so the span is not ended here.
-        spans.write_dropped(self.span)
-        self._write_failure(failure_told(outcome))
+        spans.write_dropped(self.span, failure_told(outcome), with_message=self._teller.tells_content)
         span = self.span
         self._let_go()
         self._worker.put_last(lambda: span.end(outcome.end_ns))
@@ -128,63 +124,22 @@ class Recording:
     def _finish(self, outcome: Outcome) -> None:
         end_ns = outcome.end_ns
         try:
-            end_ns = self._fill(self._collected(outcome))
+            end_ns = self._teller.tell(self.span, self._collected(outcome))
         finally:
             self.span.end(end_ns)
             self._let_go()
 
     def _collected(self, outcome: Outcome) -> Collected:
+        call = Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
         return Collected(
-            wire=self._operation.wire,
+            call=call,
             answer=self.answer,
             chunks=self.chunks,
             kept_whole=self.kept_whole,
             start_ns=self.start_ns,
             outcome=outcome,
+            fallback=self._fallback,
         )
-
-    def _fill(self, collected: Collected) -> int:
-        """Write everything that can be told; a fault in one stage takes nothing from the others."""
-        sent: Json = {}
-        call = Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
-        told = collected.unread()
-        with _stage:
-            sent = self._sent()
-            call = read_request(call, sent)
-            call = replace(call, stream=call.stream or collected.is_streamed)
-        with _stage:
-            spans.write_call(self.span, call)
-        with _stage:
-            self._write_failure(told.failure)
-        with _stage:
-            told = collected.read(sent)
-        with _stage:
-            spans.write_reply(self.span, told.reply, told.timing)
-        with _stage:
-            self._write_cost(call, told)
-        with _stage:
-            self._write_failure(told.failure)
-        with _stage:
-            if self._capture:
-                spans.write_content(self.span, read_content(call.operation.wire, sent, told.body))
-        return told.timing.end_ns
-
-    def _sent(self) -> Json:
-        body = parse_body(self.answer.request_body()) if self.answer else {}
-        # Without an answer the encoded request is out of reach; the client's own copy has all but `extra_body`.
-        return body or (self._fallback if isinstance(self._fallback, dict) else {})
-
-    def _write_failure(self, failure: Failure | None) -> None:
-        if failure is not None:
-            spans.write_failure(self.span, failure, with_message=self._capture)
-
-    def _write_cost(self, call: Call, told: Readout) -> None:
-        if not call.operation.wire or (told.failure is not None and told.reply.usage is None):
-            return
-        if told.reply.usage is None and not told.kept_whole:
-            spans.write_cost(self.span, Unpriced(reason="body_not_kept"), ())
-            return
-        spans.write_cost(self.span, price_call(call, told.reply, self.start_ns), told.reply.hosted_tools)
 
 
 def _frozen(sent: object) -> Json:
@@ -194,19 +149,3 @@ def _frozen(sent: object) -> Json:
     except (TypeError, ValueError, RecursionError):
         return {}
     return copy if isinstance(copy, dict) else {}
-
-
-class _Stage:
-    """A step of the worker that may fail: what else can be told must still be told."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        faults.report("worker", error, on_worker=True)
-        return True
-
-
-_stage: Final = _Stage()

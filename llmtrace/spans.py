@@ -1,190 +1,65 @@
-"""The only module that writes span attributes: from a call, its reply and its cost to the GenAI conventions."""
+"""The only module that writes spans: their start, their attributes, their status."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from llmtrace import semconv as names
-from llmtrace.prices import Cost, Unpriced
+from llmtrace.attributes import (
+    Attributes,
+    account_attributes,
+    clean,
+    cleaned,
+    content_attributes,
+    failure_attributes,
+    span_name,
+    start_attributes,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
-    from opentelemetry.util.types import AttributeValue
 
-    from llmtrace.calls import Call, Content, Failure, Operation, Parameters, Reply, Server, Timing, Usage
-
-Attributes = dict[str, "AttributeValue | None"]
-
-_NS = 1_000_000_000
+    from llmtrace.accounts import Account
+    from llmtrace.calls import Failure, Operation, Server
 
 
 def start_span(tracer: Tracer, operation: Operation, server: Server, model: str | None, context: Context) -> Span:
     """Start the span of a call with what a sampler may want to know."""
-    attributes: dict[str, AttributeValue] = {
-        names.OPERATION_NAME: operation.name,
-        names.PROVIDER_NAME: server.provider,
-        names.SERVER_ADDRESS: _clean(server.address),
-    }
-    if server.port is not None:
-        attributes[names.SERVER_PORT] = server.port
-    if model:
-        model = _clean(model)
-        attributes[names.REQUEST_MODEL] = model
-    return tracer.start_span(span_name(operation, model), context, SpanKind.CLIENT, attributes)
+    attributes = start_attributes(operation, server, model)
+    name = span_name(operation, clean(model) if model else None)
+    return tracer.start_span(name, context, SpanKind.CLIENT, attributes)
 
 
-def span_name(operation: Operation, model: str | None) -> str:
-    """``{operation} {model}``, or the operation alone."""
-    return f"{operation.name} {model}" if model else operation.name
+class SpanOutlet:
+    """Writes an account on the call's own span."""
+
+    def __init__(self, *, with_content: bool) -> None:
+        self._with_content = with_content
+
+    def write(self, span: Span, account: Account) -> None:
+        """Attributes first, then the status: the last one written stands."""
+        call = account.call
+        if call.model:
+            span.update_name(clean(span_name(call.operation, call.model)))
+        span.set_attributes({**account_attributes(account), **content_attributes(account.content)})
+        if account.failure is not None:
+            _write_status(span, account.failure, with_message=self._with_content)
 
 
-def write_call(span: Span, call: Call) -> None:
-    """Write what was sent, and for whom."""
-    if call.model:
-        span.update_name(_clean(span_name(call.operation, call.model)))
-    _write(
-        span,
-        {
-            names.REQUEST_MODEL: call.model,
-            names.REQUEST_STREAM: True if call.stream else None,
-            names.OPENAI_API_TYPE: call.operation.api_type,
-            names.USER_ID: call.identity.user,
-            names.SESSION_ID: call.identity.session,
-            names.CONVERSATION_ID: call.conversation,
-            **_parameters(call.parameters),
-        },
-    )
+def write_dropped(span: Span, failure: Failure | None, *, with_message: bool) -> None:
+    """Mark the span as one whose details were never read; how it failed is known all the same."""
+    marked: Attributes = {names.DETAILS_DROPPED: True}
+    if failure is not None:
+        marked |= failure_attributes(failure)
+    span.set_attributes(cleaned(marked))
+    if failure is not None:
+        _write_status(span, failure, with_message=with_message)
 
 
-def write_reply(span: Span, reply: Reply, timing: Timing) -> None:
-    """Write what came back."""
-    _write(
-        span,
-        {
-            names.RESPONSE_ID: reply.id,
-            names.RESPONSE_MODEL: reply.model,
-            names.RESPONSE_FINISH_REASONS: reply.finish_reasons or None,
-            names.RESPONSE_STATUS: reply.status,
-            names.OPENAI_RESPONSE_SERVICE_TIER: reply.service_tier,
-            names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: reply.system_fingerprint,
-            names.CONVERSATION_ID: reply.conversation,
-            names.RESPONSE_STREAM_END: timing.stream_end,
-            names.RESPONSE_TIME_TO_FIRST_CHUNK: _seconds(timing.start_ns, timing.first_chunk_ns),
-            names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),
-            **(_usage(reply.usage) if reply.usage else {}),
-        },
-    )
-
-
-def write_cost(span: Span, cost: Cost | Unpriced, hosted_tools: tuple[str, ...]) -> None:
-    """Write what it cost, or why that is not known."""
-    if isinstance(cost, Unpriced):
-        _write(span, {names.COST_UNPRICED_REASON: cost.reason})
-        return
-    _write(
-        span,
-        {
-            names.COST_USD: _decimal(cost.usd),
-            names.COST_TIER: cost.tier,
-            names.COST_PRICE_MODEL: cost.price_model,
-            names.COST_PRICE_VERSION: cost.version,
-            names.COST_UNIT_PRICE_INPUT: _decimal(cost.input_price),
-            names.COST_UNIT_PRICE_OUTPUT: _decimal(cost.output_price),
-            names.COST_UNIT_PRICE_CACHE_READ: _decimal(cost.cache_read_price),
-            names.COST_UNIT_PRICE_CACHE_CREATION: _decimal(cost.cache_write_price),
-            names.COST_ASSUMED_PROVIDER: cost.assumed_provider,
-            names.COST_EXCLUDES: hosted_tools or None,
-        },
-    )
-
-
-def write_content(span: Span, content: Content) -> None:
-    """Write the messages; only called when the user switched capture on."""
-    _write(
-        span,
-        {
-            names.INPUT_MESSAGES: content.input_messages,
-            names.OUTPUT_MESSAGES: content.output_messages,
-            names.SYSTEM_INSTRUCTIONS: content.system_instructions,
-            names.TOOL_DEFINITIONS: content.tool_definitions,
-        },
-    )
-
-
-def write_failure(span: Span, failure: Failure, *, with_message: bool) -> None:
-    """Mark the span as failed. The message may quote the prompt, so it is written only where content is."""
-    _write(
-        span,
-        {
-            names.ERROR_TYPE: failure.type,
-            names.ERROR_CODE: failure.code,
-            names.HTTP_STATUS_CODE: failure.status_code,
-        },
-    )
+def _write_status(span: Span, failure: Failure, *, with_message: bool) -> None:
+    # The message may quote the prompt, so it is written only where content is.
     told = failure.message if with_message else failure.code
-    span.set_status(Status(StatusCode.ERROR, _clean(told) if told else None))
-
-
-def write_dropped(span: Span) -> None:
-    """Mark the span as one whose details were never read."""
-    _write(span, {names.DETAILS_DROPPED: True})
-
-
-def _write(span: Span, attributes: Mapping[str, AttributeValue | None]) -> None:
-    span.set_attributes({name: _cleaned(value) for name, value in attributes.items() if value is not None})
-
-
-def _cleaned(value: AttributeValue) -> AttributeValue:
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, tuple):
-        return tuple(_clean(entry) if isinstance(entry, str) else entry for entry in value)
-    return value
-
-
-def _clean(text: str) -> str:
-    """``text`` without lone surrogates: JSON can spell them, UTF-8 cannot, and one would cost its whole batch."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _parameters(sent: Parameters) -> Attributes:
-    return {
-        names.REQUEST_TEMPERATURE: sent.temperature,
-        names.REQUEST_TOP_P: sent.top_p,
-        names.REQUEST_MAX_TOKENS: sent.max_tokens,
-        names.REQUEST_FREQUENCY_PENALTY: sent.frequency_penalty,
-        names.REQUEST_PRESENCE_PENALTY: sent.presence_penalty,
-        names.REQUEST_SEED: sent.seed,
-        names.REQUEST_STOP_SEQUENCES: sent.stop_sequences,
-        names.REQUEST_CHOICE_COUNT: None if sent.choice_count == 1 else sent.choice_count,
-        names.REQUEST_ENCODING_FORMATS: (sent.encoding_format,) if sent.encoding_format else None,
-        names.EMBEDDINGS_DIMENSION_COUNT: sent.dimensions,
-        names.OUTPUT_TYPE: sent.output_type,
-        names.OPENAI_REQUEST_SERVICE_TIER: None if sent.service_tier == "auto" else sent.service_tier,
-    }
-
-
-def _usage(usage: Usage) -> Attributes:
-    return {
-        names.USAGE_INPUT_TOKENS: usage.input,
-        names.USAGE_OUTPUT_TOKENS: usage.output,
-        names.USAGE_CACHE_READ_TOKENS: usage.cache_read,
-        names.USAGE_CACHE_CREATION_TOKENS: usage.cache_write,
-        names.USAGE_REASONING_TOKENS: usage.reasoning,
-        names.USAGE_AUDIO_INPUT_TOKENS: usage.audio_input,
-        names.USAGE_AUDIO_OUTPUT_TOKENS: usage.audio_output,
-    }
-
-
-def _seconds(start_ns: int, at_ns: int | None) -> float | None:
-    return None if at_ns is None else (at_ns - start_ns) / _NS
-
-
-def _decimal(value: Decimal | None) -> str | None:
-    """Plain digits, no trailing zeros: never an exponent, never a float on the way."""
-    return None if value is None else format(value.normalize(), "f")
+    span.set_status(Status(StatusCode.ERROR, clean(told) if told else None))

@@ -11,26 +11,20 @@ from typing import Any
 import pytest
 
 from llmtrace.semconv import ATTRIBUTES
-from llmtrace.settings import VARIABLES, load_settings
+from llmtrace.settings import load_settings
+from support.reference import PAGES, TABLES, rendered
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "reference" / "instrument.md"
 
 
-def _table(heading: str) -> list[list[str]]:
-    section = PAGE.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in row] for row in rows]
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda path: path.name)
+def test_the_tables_of_the_reference_are_as_the_code_has_them(page: Path) -> None:
+    assert rendered(page.read_text()) == page.read_text(), "python3 dev.py docs writes them"
 
 
-def test_every_attribute_is_in_the_reference_with_type_and_source() -> None:
-    listed = {row[0].strip("`"): row[1:] for row in _table("Attributes")}
-    assert listed == {a.name: [a.type, a.source, a.meaning] for a in ATTRIBUTES.values()}
-
-
-def test_every_variable_is_in_the_reference_with_its_default() -> None:
-    listed = {row[0].strip("`"): row[1:] for row in _table("Environment variables")}
-    assert listed == {v.name: [f"`{v.default}`" if v.default else "", v.meaning] for v in VARIABLES}
+def test_every_table_stands_on_a_page() -> None:
+    pages = "".join(page.read_text() for page in PAGES.glob("*.md"))
+    assert [name for name in TABLES if f"<!-- table: {name} -->" not in pages] == []
 
 
 def test_only_semconv_spells_an_attribute_name() -> None:

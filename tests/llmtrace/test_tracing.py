@@ -259,7 +259,7 @@ def test_a_fault_on_the_worker_still_ends_the_span(
     traces: Any, fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LLMTRACE_RAISE_INTERNAL_ERRORS")
-    monkeypatch.setattr("llmtrace.recordings.read_request", lambda *_: 1 / 0)
+    monkeypatch.setattr("llmtrace.telling.read_request", lambda *_: 1 / 0)
     client.chat.completions.create(**CHAT)
     assert traces.one().name == "chat gpt-4o"
     assert faults.counts["worker"] == 1

@@ -1,0 +1,27 @@
+"""``Account``: everything told of one call, filled stage by stage on the worker, then written by every outlet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llmtrace.calls import Call, Content, Failure, Reply, Timing
+from llmtrace.prices import Cost, Unpriced
+from llmtrace.reading.json_values import Json
+
+
+@dataclass(kw_only=True, slots=True)
+class Account:
+    """One call. A stage that failed leaves its part as it was: nothing else is lost with it."""
+
+    call: Call
+    timing: Timing
+    failure: Failure | None = None
+    reply: Reply = field(default_factory=Reply)
+    cost: Cost | Unpriced | None = None
+    """None for a call that is not read, or that failed before anything was used."""
+    content: Content | None = None
+    """None unless the user switched capture on."""
+    sent: Json = field(default_factory=dict)
+    """The request's body as the provider got it; for stages to read, never written as it is."""
+    body: Json = field(default_factory=dict)
+    """The answer's body, that of a stream added up; for stages to read, never written as it is."""

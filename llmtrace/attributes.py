@@ -1,0 +1,177 @@
+"""From an account to attributes, as the GenAI conventions spell them: pure, for whatever is written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llmtrace import semconv as names
+from llmtrace.prices import Cost, Unpriced
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
+    from llmtrace.accounts import Account
+    from llmtrace.calls import Call, Content, Failure, Operation, Parameters, Reply, Server, Timing, Usage
+
+Attributes = dict[str, "AttributeValue | None"]
+"""What is None is not written."""
+
+_NS = 1_000_000_000
+
+
+def span_name(operation: Operation, model: str | None) -> str:
+    """``{operation} {model}``, or the operation alone."""
+    return f"{operation.name} {model}" if model else operation.name
+
+
+def start_attributes(operation: Operation, server: Server, model: str | None) -> dict[str, AttributeValue]:
+    """What is known when a call begins, and a sampler may want to know."""
+    attributes: dict[str, AttributeValue] = {
+        names.OPERATION_NAME: operation.name,
+        names.PROVIDER_NAME: server.provider,
+        names.SERVER_ADDRESS: clean(server.address),
+    }
+    if server.port is not None:
+        attributes[names.SERVER_PORT] = server.port
+    if model:
+        attributes[names.REQUEST_MODEL] = clean(model)
+    return attributes
+
+
+def account_attributes(account: Account) -> dict[str, AttributeValue]:
+    """Everything but content that an account tells, beyond what was known at the start."""
+    return cleaned(
+        {
+            **_call(account.call),
+            **_reply(account.reply, account.timing),
+            **_cost(account.cost, account.reply),
+            **(failure_attributes(account.failure) if account.failure else {}),
+        }
+    )
+
+
+def content_attributes(content: Content | None) -> dict[str, AttributeValue]:
+    """The messages; empty when there are none."""
+    if content is None:
+        return {}
+    return cleaned(
+        {
+            names.INPUT_MESSAGES: content.input_messages,
+            names.OUTPUT_MESSAGES: content.output_messages,
+            names.SYSTEM_INSTRUCTIONS: content.system_instructions,
+            names.TOOL_DEFINITIONS: content.tool_definitions,
+        }
+    )
+
+
+def cleaned(attributes: Attributes) -> dict[str, AttributeValue]:
+    """``attributes`` without those that are None, and with texts that UTF-8 can spell."""
+    return {name: _cleaned(value) for name, value in attributes.items() if value is not None}
+
+
+def clean(text: str) -> str:
+    """``text`` without lone surrogates: JSON can spell them, UTF-8 cannot, and one would cost its whole batch."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _cleaned(value: AttributeValue) -> AttributeValue:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, tuple):
+        return tuple(clean(entry) if isinstance(entry, str) else entry for entry in value)
+    return value
+
+
+def _call(call: Call) -> Attributes:
+    return {
+        names.REQUEST_MODEL: call.model,
+        names.REQUEST_STREAM: True if call.stream else None,
+        names.OPENAI_API_TYPE: call.operation.api_type,
+        names.USER_ID: call.identity.user,
+        names.SESSION_ID: call.identity.session,
+        names.CONVERSATION_ID: call.conversation,
+        **_parameters(call.parameters),
+    }
+
+
+def _reply(reply: Reply, timing: Timing) -> Attributes:
+    return {
+        names.RESPONSE_ID: reply.id,
+        names.RESPONSE_MODEL: reply.model,
+        names.RESPONSE_FINISH_REASONS: reply.finish_reasons or None,
+        names.RESPONSE_STATUS: reply.status,
+        names.OPENAI_RESPONSE_SERVICE_TIER: reply.service_tier,
+        names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: reply.system_fingerprint,
+        **({names.CONVERSATION_ID: reply.conversation} if reply.conversation else {}),
+        names.RESPONSE_STREAM_END: timing.stream_end,
+        names.RESPONSE_TIME_TO_FIRST_CHUNK: _seconds(timing.start_ns, timing.first_chunk_ns),
+        names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),
+        **(_usage(reply.usage) if reply.usage else {}),
+    }
+
+
+def _cost(cost: Cost | Unpriced | None, reply: Reply) -> Attributes:
+    if cost is None:
+        return {}
+    if isinstance(cost, Unpriced):
+        return {names.COST_UNPRICED_REASON: cost.reason}
+    return {
+        names.COST_USD: _decimal(cost.usd),
+        names.COST_TIER: cost.tier,
+        names.COST_PRICE_MODEL: cost.price_model,
+        names.COST_PRICE_VERSION: cost.version,
+        names.COST_UNIT_PRICE_INPUT: _decimal(cost.input_price),
+        names.COST_UNIT_PRICE_OUTPUT: _decimal(cost.output_price),
+        names.COST_UNIT_PRICE_CACHE_READ: _decimal(cost.cache_read_price),
+        names.COST_UNIT_PRICE_CACHE_CREATION: _decimal(cost.cache_write_price),
+        names.COST_ASSUMED_PROVIDER: cost.assumed_provider,
+        names.COST_EXCLUDES: reply.hosted_tools or None,
+    }
+
+
+def failure_attributes(failure: Failure) -> Attributes:
+    """How a call failed, without the message."""
+    return {
+        names.ERROR_TYPE: failure.type,
+        names.ERROR_CODE: failure.code,
+        names.HTTP_STATUS_CODE: failure.status_code,
+    }
+
+
+def _parameters(sent: Parameters) -> Attributes:
+    return {
+        names.REQUEST_TEMPERATURE: sent.temperature,
+        names.REQUEST_TOP_P: sent.top_p,
+        names.REQUEST_MAX_TOKENS: sent.max_tokens,
+        names.REQUEST_FREQUENCY_PENALTY: sent.frequency_penalty,
+        names.REQUEST_PRESENCE_PENALTY: sent.presence_penalty,
+        names.REQUEST_SEED: sent.seed,
+        names.REQUEST_STOP_SEQUENCES: sent.stop_sequences,
+        names.REQUEST_CHOICE_COUNT: None if sent.choice_count == 1 else sent.choice_count,
+        names.REQUEST_ENCODING_FORMATS: (sent.encoding_format,) if sent.encoding_format else None,
+        names.EMBEDDINGS_DIMENSION_COUNT: sent.dimensions,
+        names.OUTPUT_TYPE: sent.output_type,
+        names.OPENAI_REQUEST_SERVICE_TIER: None if sent.service_tier == "auto" else sent.service_tier,
+    }
+
+
+def _usage(usage: Usage) -> Attributes:
+    return {
+        names.USAGE_INPUT_TOKENS: usage.input,
+        names.USAGE_OUTPUT_TOKENS: usage.output,
+        names.USAGE_CACHE_READ_TOKENS: usage.cache_read,
+        names.USAGE_CACHE_CREATION_TOKENS: usage.cache_write,
+        names.USAGE_REASONING_TOKENS: usage.reasoning,
+        names.USAGE_AUDIO_INPUT_TOKENS: usage.audio_input,
+        names.USAGE_AUDIO_OUTPUT_TOKENS: usage.audio_output,
+    }
+
+
+def _seconds(start_ns: int, at_ns: int | None) -> float | None:
+    return None if at_ns is None else (at_ns - start_ns) / _NS
+
+
+def _decimal(value: Decimal | None) -> str | None:
+    """Plain digits, no trailing zeros: never an exponent, never a float on the way."""
+    return None if value is None else format(value.normalize(), "f")

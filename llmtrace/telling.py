@@ -1,0 +1,99 @@
+"""What the worker does with a call that is over: stages fill an account of it, outlets write the account.
+
+    collected ──▶ request ──▶ answer ──▶ cost ──▶ content ──▶ outlets: the span, ...
+
+Every stage and every outlet stands alone: a fault in one takes nothing from the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from llmtrace import faults
+from llmtrace.accounts import Account
+from llmtrace.prices import Unpriced, price_call
+from llmtrace.reading.content import read_content
+from llmtrace.reading.requests import read_request
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from llmtrace.readouts import Collected
+
+Stage = Callable[["Collected", Account], None]
+"""Reads what it needs and fills its own part of the account."""
+
+
+class Outlet(Protocol):
+    """Where an account goes: the span, metrics, events."""
+
+    def write(self, span: Span, account: Account) -> None:
+        """Write what is told; ``span`` is that of the call, still open, and takes nothing when it is not sampled."""
+
+
+class Teller:
+    """Tells every call that is over, on the worker's thread."""
+
+    def __init__(self, *, stages: Sequence[Stage], outlets: Sequence[Outlet], tells_content: bool) -> None:
+        self.tells_content = tells_content
+        """Whether messages, and errors that may quote them, leave the process."""
+        self._stages = tuple(stages)
+        self._outlets = tuple(outlets)
+
+    def tell(self, span: Span, collected: Collected) -> int:
+        """Write everything that can be told; the time the call ended, in nanoseconds since the epoch."""
+        account = Account(call=collected.call, timing=collected.timing(), failure=collected.failure())
+        for stage in self._stages:
+            with _alone:
+                stage(collected, account)
+        for outlet in self._outlets:
+            with _alone:
+                outlet.write(span, account)
+        return account.timing.end_ns
+
+
+def request_stage(collected: Collected, account: Account) -> None:
+    """The call as its body says it."""
+    account.sent = collected.sent()
+    call = read_request(account.call, account.sent)
+    account.call = replace(call, stream=call.stream or collected.is_streamed)
+
+
+def answer_stage(collected: Collected, account: Account) -> None:
+    """The reply, its times, and what went wrong inside it."""
+    told = collected.read(account.sent)
+    account.body, account.reply, account.timing, account.failure = told.body, told.reply, told.timing, told.failure
+
+
+def cost_stage(collected: Collected, account: Account) -> None:
+    """The price of a call that used something."""
+    used = account.reply.usage is not None
+    if not account.call.operation.wire or (account.failure is not None and not used):
+        return
+    if not used and not collected.kept_whole:
+        account.cost = Unpriced(reason="body_not_kept")
+        return
+    account.cost = price_call(account.call, account.reply, account.timing.start_ns)
+
+
+def content_stage(_: Collected, account: Account) -> None:
+    """The messages, for an app that asked for them."""
+    account.content = read_content(account.call.operation.wire, account.sent, account.body)
+
+
+class _Alone:
+    """A step that may fail: what else can be told must still be told."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        faults.report("worker", error, on_worker=True)
+        return True
+
+
+_alone: Final = _Alone()

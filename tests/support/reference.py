@@ -1,0 +1,61 @@
+"""The tables of the reference pages, written from the code: ``python3 dev.py docs``.
+
+A page marks where a table stands with ``<!-- table: NAME -->`` and ``<!-- end of table -->``; what is between is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from llmtrace.semconv import ATTRIBUTES
+from llmtrace.settings import VARIABLES
+
+PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+_MARKED: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def attributes() -> Iterable[tuple[str, ...]]:
+    """Every attribute, in the order of ``semconv``."""
+    yield ("attribute", "type", "source", "meaning")
+    for attribute in ATTRIBUTES.values():
+        yield (f"`{attribute.name}`", attribute.type, attribute.source, attribute.meaning)
+
+
+def variables() -> Iterable[tuple[str, ...]]:
+    """Every environment variable, in the order of ``settings``."""
+    yield ("variable", "default", "meaning")
+    for variable in VARIABLES:
+        yield (f"`{variable.name}`", f"`{variable.default}`" if variable.default else "", variable.meaning)
+
+
+TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {"attributes": attributes, "variables": variables}
+
+
+def rendered(page: str) -> str:
+    """``page`` with its tables as the code has them.
+
+    Raises:
+        KeyError: It marks a table nobody knows.
+    """
+    return _MARKED.sub(lambda found: found[1] + _table(TABLES[found[2]]()) + found[3], page)
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> str:
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * (head.count(" | ") + 1) + "|", *body, ""])
+
+
+def main() -> None:
+    for path in sorted(PAGES.glob("*.md")):
+        before = path.read_text()
+        if (after := rendered(before)) != before:
+            path.write_text(after)
+            print(f"wrote {path.relative_to(PAGES.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()
