@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from llmtrace.calls import Call, Content, Failure, Reply, Timing
 from llmtrace.prices import Cost, Unpriced
 from llmtrace.reading.json_values import Json
+from llmtrace.signals import Signals
 
 
 @dataclass(kw_only=True, slots=True)
@@ -21,6 +22,8 @@ class Account:
     """None for a call that is not read, or that failed before anything was used."""
     content: Content | None = None
     """None unless the user switched capture on."""
+    signals: Signals | None = None
+    """None for a call that has no answer in words."""
     sent: Json = field(default_factory=dict)
     """The request's body as the provider got it; for stages to read, never written as it is."""
     body: Json = field(default_factory=dict)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from llmtrace import semconv as names
+from llmtrace.derived import derived_attributes
 from llmtrace.prices import Cost, Unpriced
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
             **_call(account.call),
             **_reply(account.reply, account.timing),
             **_cost(account.cost, account.reply),
+            **derived_attributes(account),
             **(failure_attributes(account.failure) if account.failure else {}),
         }
     )

@@ -172,6 +172,59 @@ COST_EXCLUDES: Final = _attribute(
     "llmtrace.cost.excludes", "string[]", LLMTRACE, "tools the provider ran and bills apart: not in the cost"
 )
 
+# Signals of quality, told without a judge
+CONFIDENCE_TOKENS: Final = _attribute(
+    "llmtrace.confidence.tokens", "int", LLMTRACE, "output tokens whose log probability was reported, of all choices"
+)
+CONFIDENCE_UNLIKELY_TOKENS: Final = _attribute(
+    "llmtrace.confidence.unlikely_tokens",
+    "int",
+    LLMTRACE,
+    "of these, those reported as -9999 or -Infinity: not in mean, minimum and perplexity",
+)
+CONFIDENCE_LOW_SHARE: Final = _attribute(
+    "llmtrace.confidence.low_share", "double", LLMTRACE, "share of tokens of a probability below 0.5"
+)
+CONFIDENCE_MEAN_LOGPROB: Final = _attribute(
+    "llmtrace.confidence.mean_logprob", "double", LLMTRACE, "mean natural logarithm of the tokens' probabilities"
+)
+CONFIDENCE_MIN_LOGPROB: Final = _attribute(
+    "llmtrace.confidence.min_logprob", "double", LLMTRACE, "that of the least likely token"
+)
+CONFIDENCE_PERPLEXITY: Final = _attribute(
+    "llmtrace.confidence.perplexity", "double", LLMTRACE, "exp(-mean logprob), 1 or more"
+)
+OUTPUT_REFUSED: Final = _attribute(
+    "llmtrace.output.refused", "boolean", LLMTRACE, "whether a choice was refused, by model or content filter"
+)
+OUTPUT_TRUNCATED: Final = _attribute(
+    "llmtrace.output.truncated", "boolean", LLMTRACE, "whether a choice ended at the limit of output tokens"
+)
+OUTPUT_EMPTY: Final = _attribute(
+    "llmtrace.output.empty", "boolean", LLMTRACE, "whether a choice has neither text nor tool call nor other output"
+)
+OUTPUT_JSON_VALID: Final = _attribute(
+    "llmtrace.output.json_valid", "boolean", LLMTRACE, "whether the answer is the JSON that was asked for"
+)
+OUTPUT_SCHEMA_VALID: Final = _attribute(
+    "llmtrace.output.schema_valid", "boolean", LLMTRACE, "whether it satisfies the JSON Schema that was asked for"
+)
+OUTPUT_UNCHECKED_REASON: Final = _attribute(
+    "llmtrace.output.unchecked_reason", "string", LLMTRACE, "why one of the two is not told though it was asked"
+)
+TOOL_CALLS_JSON_VALID: Final = _attribute(
+    "llmtrace.tool_calls.json_valid", "boolean", LLMTRACE, "whether the arguments of every function call are JSON"
+)
+TOOL_CALLS_SCHEMA_VALID: Final = _attribute(
+    "llmtrace.tool_calls.schema_valid", "boolean", LLMTRACE, "whether they satisfy the functions' parameters"
+)
+TOOL_CALLS_UNCHECKED_REASON: Final = _attribute(
+    "llmtrace.tool_calls.unchecked_reason",
+    "string",
+    LLMTRACE,
+    "why one of the two is not told of a call",
+)
+
 # Content, only when asked for
 INPUT_MESSAGES: Final = _attribute("gen_ai.input.messages", "string", GENAI, "JSON; content capture only")
 OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "JSON; content capture only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmtrace.signals import signals_stage
 from llmtrace.spans import SpanOutlet
 from llmtrace.telling import Stage, Teller, answer_stage, content_stage, cost_stage, request_stage
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def make_teller(settings: Settings) -> Teller:
     """The teller of an instrumentation."""
-    stages: list[Stage] = [request_stage, answer_stage, cost_stage]
+    stages: list[Stage] = [request_stage, answer_stage, cost_stage, signals_stage]
     if settings.captures_content:
         stages.append(content_stage)
     outlets = [SpanOutlet(with_content=settings.captures_content)]

@@ -5,11 +5,13 @@ The result is read by the same readers as an unstreamed body. What the events do
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmtrace.calls import Failure
+from llmtrace.reading.confidence import MAX_TOKENS, logprobs_of, plain_logprobs
 from llmtrace.reading.events import DONE, Event
 from llmtrace.reading.json_values import Json, integer, items, mapping, text
 from llmtrace.reading.replies import read_failure
@@ -81,6 +83,7 @@ class _ResponsesTotal(_Total):
     def __init__(self) -> None:
         self._snapshot: Json = {}
         self._items: dict[int, Any] = {}
+        self._begun: dict[int, _BegunItem] = {}
 
     def add(self, payload: Json) -> bool:
         kind = text(payload.get("type")) or ""
@@ -88,14 +91,54 @@ class _ResponsesTotal(_Total):
             self._snapshot = snapshot
         if kind in _TERMINAL_RESPONSES:
             self.finished = True
+        index = integer(payload.get("output_index")) or 0
         if kind == "response.output_item.done":
-            self._items[integer(payload.get("output_index")) or 0] = payload.get("item")
-        return kind.endswith(".delta")
+            self._items[index] = payload.get("item")
+        elif kind == "response.output_item.added":
+            self._begun[index] = _BegunItem(mapping(payload.get("item")))
+        elif kind.endswith(".delta"):
+            self._begun.setdefault(index, _BegunItem({})).add(kind, payload)
+            return True
+        return False
 
     def body(self) -> Json:
-        if self.finished or not self._items:
+        begun = {index: item.body() for index, item in self._begun.items()}
+        if self.finished or not (begun or self._items):
             return self._snapshot
-        return {**self._snapshot, "output": [self._items[index] for index in sorted(self._items)]}
+        found = {**begun, **self._items}
+        return {**self._snapshot, "output": [found[index] for index in sorted(found)]}
+
+
+class _BegunItem:
+    """An item of a responses answer that has begun; all there is of it when the stream ends before it does."""
+
+    def __init__(self, item: Json) -> None:
+        self._item = item
+        self._pieces: dict[str, list[str]] = {}
+        self._logprobs = array("d")
+
+    def add(self, kind: str, payload: Json) -> None:
+        """Take in one delta."""
+        if piece := text(payload.get("delta")):
+            self._pieces.setdefault(kind, []).append(piece)
+        if len(self._logprobs) < MAX_TOKENS:
+            self._logprobs.extend(logprobs_of(payload.get("logprobs")))
+
+    def body(self) -> Json:
+        """The item as far as it came."""
+        said, refusal, arguments = (
+            "".join(self._pieces.get(f"response.{kind}.delta", ()))
+            for kind in ("output_text", "refusal", "function_call_arguments")
+        )
+        if arguments:
+            return {**self._item, "arguments": arguments}
+        parts: list[Json] = []
+        if said:
+            logprobs = [{"logprob": value} for value in self._logprobs]
+            parts.append({"type": "output_text", "text": said, **({"logprobs": logprobs} if logprobs else {})})
+        if refusal:
+            parts.append({"type": "refusal", "refusal": refusal})
+        return {"type": "message", **self._item, "content": parts} if parts else self._item
 
 
 class _ChatTotal(_Total):
@@ -138,11 +181,13 @@ class _Choice:
         self._text: list[str] = []
         self._parts: dict[str, list[str]] = {}
         self._tools: dict[int, Json] = {}
+        self._logprobs = array("d")
 
     def add(self, choice: Json) -> bool:
         self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
         delta = mapping(choice.get("delta"))
         self._role = text(delta.get("role")) or self._role
+        self._add_logprobs(mapping(choice.get("logprobs")))
         has_content = False
         if piece := text(choice.get("text")):
             self._text.append(piece)
@@ -157,6 +202,12 @@ class _Choice:
         for call in calls:
             self._add_tool(mapping(call))
         return has_content or bool(calls) or bool(delta.get("audio"))
+
+    def _add_logprobs(self, reported: Json) -> None:
+        if reported and len(self._logprobs) < MAX_TOKENS:
+            for key in ("content", "refusal"):
+                self._logprobs.extend(logprobs_of(reported.get(key)))
+            self._logprobs.extend(plain_logprobs(reported.get("token_logprobs")))
 
     def _add_tool(self, call: Json) -> None:
         index = integer(call.get("index")) or 0
@@ -174,6 +225,8 @@ class _Choice:
         if self._tools:
             message["tool_calls"] = [self._tools[index] for index in sorted(self._tools)]
         body: Json = {"index": self._index, "finish_reason": self.finish_reason, "message": message}
+        if self._logprobs:
+            body["logprobs"] = {"token_logprobs": self._logprobs.tolist()}
         if self._text:
             body["text"] = "".join(self._text)
         return body

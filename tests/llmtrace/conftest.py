@@ -24,6 +24,7 @@ from llmtrace import faults, instrumentation
 from llmtrace.testing import FakeProvider
 from llmtrace.testing.replies import default_reply
 from support.collectors import Collector
+from support.scripted import Scripted
 
 T = TypeVar("T")
 
@@ -101,6 +102,12 @@ def client(_fake_provider: FakeProvider) -> Iterator[openai.OpenAI]:
 def fake_and_client(fake: FakeProvider, client: openai.OpenAI) -> tuple[FakeProvider, openai.OpenAI]:
     """Both at once, for tests with many parameters."""
     return fake, client
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Scripted:
+    """Clients whose provider answers what the test lays out."""
+    return Scripted()
 
 
 @pytest.fixture(scope="session")
