@@ -10,7 +10,7 @@ Importing this package loads neither OpenTelemetry's SDK nor the OpenAI client; 
 """
 
 from llmtrace._version import __version__
-from llmtrace.identity import context
+from llmtrace.contexts import context
 from llmtrace.instrumentation import dropped_calls, flush, instrument, uninstrument
 
 __all__ = ["__version__", "context", "dropped_calls", "flush", "instrument", "uninstrument"]

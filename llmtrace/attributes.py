@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmtrace.accounts import Account
-    from llmtrace.calls import Call, Content, Failure, Operation, Parameters, Reply, Server, Timing, Usage
+    from llmtrace.calls import Call, Content, Failure, Identity, Operation, Parameters, Reply, Server, Timing, Usage
 
 Attributes = dict[str, "AttributeValue | None"]
 """What is None is not written."""
@@ -46,6 +46,7 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
         {
             **_call(account.call),
             **_reply(account.reply, account.timing),
+            **_conversation(account.call, account.reply),
             **_cost(account.cost, account.reply),
             **derived_attributes(account),
             **(failure_attributes(account.failure) if account.failure else {}),
@@ -90,11 +91,29 @@ def _call(call: Call) -> Attributes:
         names.REQUEST_MODEL: call.model,
         names.REQUEST_STREAM: True if call.stream else None,
         names.OPENAI_API_TYPE: call.operation.api_type,
-        names.USER_ID: call.identity.user,
-        names.SESSION_ID: call.identity.session,
-        names.CONVERSATION_ID: call.conversation,
+        **identity_attributes(call.identity),
         **_parameters(call.parameters),
     }
+
+
+def identity_attributes(identity: Identity) -> Attributes:
+    """For whom and for what; the user's own attributes first, for they win over nothing."""
+    return {
+        **dict(identity.labels),
+        names.USER_ID: identity.user,
+        names.SESSION_ID: identity.session,
+        names.CONVERSATION_ID: identity.conversation,
+        names.PROMPT_NAME: identity.prompt_name,
+        names.PROMPT_VERSION: identity.prompt_version,
+        names.FEATURE: identity.feature,
+        names.TEAM: identity.team,
+        names.TAGS: identity.tags or None,
+    }
+
+
+def _conversation(call: Call, reply: Reply) -> Attributes:
+    asked = call.identity.conversation or call.conversation
+    return {names.CONVERSATION_ID: asked or reply.conversation}
 
 
 def _reply(reply: Reply, timing: Timing) -> Attributes:
@@ -105,7 +124,6 @@ def _reply(reply: Reply, timing: Timing) -> Attributes:
         names.RESPONSE_STATUS: reply.status,
         names.OPENAI_RESPONSE_SERVICE_TIER: reply.service_tier,
         names.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: reply.system_fingerprint,
-        **({names.CONVERSATION_ID: reply.conversation} if reply.conversation else {}),
         names.RESPONSE_STREAM_END: timing.stream_end,
         names.RESPONSE_TIME_TO_FIRST_CHUNK: _seconds(timing.start_ns, timing.first_chunk_ns),
         names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),

@@ -34,12 +34,27 @@ class Server:
     """False for a gateway or localhost: provider and prices are then assumed from the wire format."""
 
 
+Label = str | bool | int | float | tuple[str, ...] | tuple[bool, ...] | tuple[int, ...] | tuple[float, ...]
+"""What an attribute of the user's own may be."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """For whom a call is made."""
+    """For whom and for what a call is made; None means nobody said."""
 
     user: str | None = None
     session: str | None = None
+    conversation: str | None = None
+    prompt_name: str | None = None
+    prompt_version: str | None = None
+    feature: str | None = None
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    """Each once, in the order they were said."""
+    labels: tuple[tuple[str, Label], ...] = ()
+    """Attributes under names of the user's own."""
+    inherited: Identity | None = None
+    """What came from another service as baggage: holds where nobody nearer says anything."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,162 +1,170 @@
-"""``llmtrace.context``: whom the calls made inside are for.
+"""For whom and for what the calls made here are: the blocks of ``llmtrace.context`` in force, merged.
 
 The state lives in one context variable, so it follows tasks and ``asyncio.to_thread``, and never leaks between them.
+
+A generator is the exception: it shares its caller's context variables, so a block that spans a ``yield`` stays in
+force while somebody else runs. Two generators whose steps alternate would see each other's:
+
+    entered by      a runs            b runs
+    [a's] [b's]     a's, not b's      a's, then b's
+
+So a block entered in a generator knows that generator's frame. While the frame runs, what was entered between its
+steps lies outside of its own blocks: blocks of paused generators are left out, any other is taken for an outer one.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+import sys
+import threading
+import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
-from uuid import UUID
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from llmtrace.calls import Identity
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
-P = ParamSpec("P")
-R = TypeVar("R")
+    from types import FrameType
 
 NOBODY: Final = Identity()
+MAX_TAGS: Final = 32
+MAX_LABELS: Final = 32
+
+_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def merged(outer: Identity, inner: Identity) -> Identity:
+    """``outer`` where ``inner`` says nothing; tags and labels of both."""
+    if outer is NOBODY:
+        return inner
+    prompt = inner if inner.prompt_name else outer  # a version belongs to its name
+    return Identity(
+        user=inner.user or outer.user,
+        session=inner.session or outer.session,
+        conversation=inner.conversation or outer.conversation,
+        prompt_name=prompt.prompt_name,
+        prompt_version=prompt.prompt_version,
+        feature=inner.feature or outer.feature,
+        team=inner.team or outer.team,
+        tags=tuple(dict.fromkeys((*outer.tags, *inner.tags)))[:MAX_TAGS] if inner.tags else outer.tags,
+        labels=tuple(dict((*outer.labels, *inner.labels)).items())[:MAX_LABELS] if inner.labels else outer.labels,
+        inherited=inner.inherited or outer.inherited,
+    )
 
 
 class _Layer:
     """One block that is entered: two blocks that say the same are still two, so layers are told apart by identity."""
 
-    __slots__ = ("owner", "said")
+    __slots__ = ("_frame", "_home", "owner", "said", "within")
 
-    def __init__(self, owner: object, said: Identity) -> None:
+    def __init__(self, owner: object, said: Identity, frame: FrameType, under: tuple[_Layer, ...]) -> None:
         self.owner = owner
         self.said = said
+        # A frame holds its locals, so none is kept but a generator's, which clears them when it ends.
+        self._frame = frame if frame.f_code.co_flags & _GENERATOR else None
+        self._home = _here() if self._frame is not None else None
+        self.within = tuple(layer for layer in under if layer.runs())
+        """Blocks of generators that were running when this one was entered."""
+
+    @property
+    def in_generator(self) -> bool:
+        return self._frame is not None
+
+    def runs(self) -> bool:
+        """Whether its generator is running: a frame that is paused, or over, has nobody to go back to."""
+        return self._frame is not None and self._frame.f_back is not None
+
+    def is_paused(self) -> bool:
+        return self._frame is not None and self._frame.f_back is None
+
+    def runs_here(self) -> bool:
+        """Not in another thread or task, into which this layer was copied."""
+        return self.runs() and self._home == _here()
+
+    def is_of(self, owner: object, frame: FrameType) -> bool:
+        return self.owner is owner and (self._frame is None or self._frame is frame)
 
 
-_layers: ContextVar[tuple[_Layer, ...]] = ContextVar("llmtrace_identity", default=())
+def _together(layers: tuple[_Layer, ...]) -> Identity:
+    found = NOBODY
+    for layer in layers:
+        found = merged(found, layer.said)
+    return found
+
+
+class _Layers:
+    """The blocks in force, outer ones first."""
+
+    __slots__ = ("_merged", "all", "before")
+
+    def __init__(self, layers: tuple[_Layer, ...], before: _Layers | None = None) -> None:
+        self.all = layers
+        self.before = before
+        """Those without the last one; None where it is not known."""
+        fixed = not any(layer.in_generator for layer in layers)
+        self._merged = self._together() if fixed else None
+
+    def merged(self) -> Identity:
+        return _together(_as_seen_here(self.all)) if self._merged is None else self._merged
+
+    def _together(self) -> Identity:
+        known = self.before._merged if self.before is not None else None
+        return _together(self.all) if known is None else merged(known, self.all[-1].said)
+
+
+_NO_LAYERS: Final = _Layers(())
+_layers: ContextVar[_Layers] = ContextVar("llmtrace_identity", default=_NO_LAYERS)
 
 
 def current_identity() -> Identity:
     """The identity in force here: what each ``context`` says, inner ones over outer ones."""
-    found = NOBODY
-    for layer in _layers.get():
-        said = layer.said
-        found = Identity(user=said.user or found.user, session=said.session or found.session)
-    return found
+    layers = _layers.get()
+    return layers._merged or layers.merged()  # noqa: SLF001 - on the path of every call
 
 
-def _id(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int | UUID) and not isinstance(value, bool):
-        return str(value)
-    raise TypeError(f"context({name}=...): {type(value).__name__} is no id; give a str, an int or a UUID")
+def enter(owner: object, said: Identity, frame: FrameType) -> None:
+    """Put a block on, entered by the code of ``frame``."""
+    layers = _layers.get()
+    _layers.set(_Layers((*layers.all, _Layer(owner, said, frame, layers.all)), layers))
 
 
-class context:  # noqa: N801 - used as a word: `with llmtrace.context(user=...)`
-    """Say for whom the calls inside are made: a context manager, and a decorator of plain and async functions.
+def leave(owner: object, frame: FrameType) -> None:
+    """Take the innermost block of ``owner`` off: not always the innermost of all, for generators end in any order."""
+    found = _layers.get()
+    layers = found.all
+    if layers and layers[-1].is_of(owner, frame) and found.before is not None:
+        _layers.set(found.before)
+        return
+    own = next((at for at in reversed(range(len(layers))) if layers[at].is_of(owner, frame)), None)
+    if own is None:
+        own = next((at for at in reversed(range(len(layers))) if layers[at].owner is owner), None)
+    if own is not None:
+        _layers.set(_Layers((*layers[:own], *layers[own + 1 :])))
 
-    Blocks nest: an inner one overrides only what it names. The values become ``user.id`` and ``session.id`` of every
-    span started inside.
 
-    ```python
-    with llmtrace.context(user="u-17", session="s-4"):
-        client.responses.create(...)
-    ```
+def settled(identity: Identity) -> Identity:
+    """``identity`` completed by what came from another service."""
+    if identity.inherited is None:
+        return identity
+    return merged(identity.inherited, replace(identity, inherited=None))
 
-    Args:
-        user: Who the end user is; wins over the request's ``safety_identifier`` and ``user``.
-        session: Which sitting of that user this is.
 
-    Raises:
-        TypeError: A value is neither a string nor an int nor a UUID; the latter two are written as text.
-    """
+def _as_seen_here(layers: tuple[_Layer, ...]) -> tuple[_Layer, ...]:
+    order = list(layers)
+    for running in [layer for layer in layers if layer.runs_here()]:
+        at = order.index(running)
+        own = [layer for layer in order[at + 1 :] if running in layer.within]
+        around = [layer for layer in order[at + 1 :] if running not in layer.within and not layer.is_paused()]
+        order = [*order[:at], *around, running, *own]
+    return tuple(order)
 
-    def __init__(self, *, user: str | int | UUID | None = None, session: str | int | UUID | None = None) -> None:
-        self._said = Identity(user=_id("user", user), session=_id("session", session))
 
-    def __enter__(self) -> Self:
-        _layers.set((*_layers.get(), _Layer(self, self._said)))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Not always the innermost: blocks inside generators end in any order.
-        layers = _layers.get()
-        own = next((at for at in reversed(range(len(layers))) if layers[at].owner is self), None)
-        if own is not None:
-            _layers.set((*layers[:own], *layers[own + 1 :]))
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Run every call of ``function`` inside this context; generators are inside while they run, not between."""
-        wrapper: Callable[..., Any]
-        if inspect.iscoroutinefunction(function):
-            wrapper = self._around_coroutine(cast("Callable[..., Any]", function))
-        elif inspect.isasyncgenfunction(function):
-            wrapper = self._around_async_generator(cast("Callable[..., AsyncGenerator[Any, Any]]", function))
-        elif inspect.isgeneratorfunction(function):
-            wrapper = self._around_generator(cast("Callable[..., Generator[Any, Any, Any]]", function))
-        else:
-            wrapper = self._around_function(function)
-        return cast("Callable[P, R]", functools.wraps(function)(wrapper))
-
-    def _around_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-
-        return run
-
-    def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        async def run(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return await function(*args, **kwargs)
-
-        return run
-
-    def _around_generator(self, function: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Any]:
-        # A generator shares its caller's context variables, so the block must not span a yield.
-        def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            inner = function(*args, **kwargs)
-            step: Callable[[], Any] = functools.partial(next, inner)
-            while True:
-                with self:
-                    try:
-                        item = step()
-                    except StopIteration as end:
-                        return end.value
-                try:
-                    step = functools.partial(inner.send, (yield item))
-                except GeneratorExit:
-                    with self:
-                        inner.close()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - thrown in by the caller, and meant for the inner one
-                    step = functools.partial(inner.throw, error)
-
-        return run
-
-    def _around_async_generator(self, function: Callable[..., AsyncGenerator[Any, Any]]) -> Callable[..., Any]:
-        async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            inner = function(*args, **kwargs)
-            step: Callable[[], Awaitable[Any]] = functools.partial(anext, inner)
-            try:
-                while True:
-                    with self:
-                        try:
-                            item = await step()
-                        except StopAsyncIteration:
-                            return
-                    try:
-                        step = functools.partial(inner.asend, (yield item))
-                    except GeneratorExit:
-                        raise
-                    except BaseException as error:  # noqa: BLE001 - thrown in by the caller, and meant for the inner one
-                        step = functools.partial(inner.athrow, error)
-            finally:
-                with self:
-                    await inner.aclose()
-
-        return run
+def _here() -> object:
+    """The task that runs, as far as there is one, else the thread."""
+    asyncio: Any = sys.modules.get("asyncio")
+    try:
+        task = asyncio.current_task() if asyncio is not None else None
+    except RuntimeError:  # no loop in this thread
+        task = None
+    return threading.get_ident() if task is None else weakref.ref(task)

@@ -81,10 +81,16 @@ def dropped_calls() -> int:
     return _active.worker.dropped if _active is not None else 0
 
 
+def settings_in_force() -> Settings | None:
+    """Those of the running instrumentation; None when there is none."""
+    return _active.settings if _active is not None else None
+
+
 class _Instrumentation:
     """The parts of a running instrumentation."""
 
-    def __init__(self, seam: Seam, tracing: Tracing, worker: Worker) -> None:
+    def __init__(self, settings: Settings, seam: Seam, tracing: Tracing, worker: Worker) -> None:
+        self.settings = settings
         self.seam = seam
         self.tracing = tracing
         self.worker = worker
@@ -102,13 +108,16 @@ class _Instrumentation:
             faults.say_once(mistake, "llmtrace: %s", mistake)
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
         tracing = Tracing(settings, worker, provider)
-        seam = Seam(Observer(tracing=tracing, worker=worker, teller=make_teller(settings)))
+        observer = Observer(
+            tracing=tracing, worker=worker, teller=make_teller(settings), baggage=settings.accepted_baggage
+        )
+        seam = Seam(observer)
         if not seam.install():
             faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
             tracing.release()
             worker.stop()
             return None
-        return cls(seam, tracing, worker)
+        return cls(settings, seam, tracing, worker)
 
     def end(self) -> None:
         self.seam.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
@@ -9,6 +10,8 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import set_span_in_context
 
 from llmtrace import spans
+from llmtrace.baggage import inherited
+from llmtrace.currents import go_back
 from llmtrace.identity import current_identity
 from llmtrace.operations import operation_of
 from llmtrace.recordings import Recording
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from llmtrace.calls import Server
+    from llmtrace.calls import Identity, Server
     from llmtrace.telling import Teller
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
@@ -38,16 +41,19 @@ class Observation:
 
     def leave(self) -> None:
         """Make the span that was current before current again."""
-        otel_context.detach(self._token)
+        go_back(self._token)
 
 
 class Observer:
     """Begins an observation for every call that is to be seen."""
 
-    def __init__(self, *, tracing: Tracing, worker: Worker, teller: Teller) -> None:
+    def __init__(
+        self, *, tracing: Tracing, worker: Worker, teller: Teller, baggage: frozenset[str] = frozenset()
+    ) -> None:
         self._tracing = tracing
         self._worker = worker
         self._teller = teller
+        self._baggage = baggage
 
     def begin(self, method: str, url: str, sent: object, server: Server) -> Observation | None:
         """Start the span of a call; None when the call is not to be seen.
@@ -72,9 +78,14 @@ class Observer:
                 operation=operation,
                 server=server,
                 model=model,
-                identity=current_identity(),
+                identity=self._identity(context),
                 sent=sent,
                 worker=self._worker,
                 teller=self._teller,
             )
         return Observation(recording, otel_context.attach(set_span_in_context(span, context)))
+
+    def _identity(self, context: Context) -> Identity:
+        said = current_identity()
+        came_in = inherited(context, self._baggage)
+        return said if came_in is None else replace(said, inherited=came_in)

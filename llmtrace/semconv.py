@@ -76,8 +76,18 @@ USER_ID: Final = _attribute(
 )
 SESSION_ID: Final = _attribute("session.id", "string", OTEL, "`llmtrace.context(session=)`")
 CONVERSATION_ID: Final = _attribute(
-    "gen_ai.conversation.id", "string", GENAI, "`conversation` of a responses call, asked or answered"
+    "gen_ai.conversation.id",
+    "string",
+    GENAI,
+    "`llmtrace.context(conversation=)`, else `conversation` of a responses call, asked or answered",
 )
+PROMPT_NAME: Final = _attribute("gen_ai.prompt.name", "string", GENAI, "`llmtrace.context(prompt=)`")
+PROMPT_VERSION: Final = _attribute(
+    "llmtrace.prompt.version", "string", LLMTRACE, "the second part of `llmtrace.context(prompt=)`"
+)
+FEATURE: Final = _attribute("llmtrace.feature", "string", LLMTRACE, "`llmtrace.context(feature=)`")
+TEAM: Final = _attribute("llmtrace.team", "string", LLMTRACE, "`llmtrace.context(team=)`")
+TAGS: Final = _attribute("llmtrace.tags", "string[]", LLMTRACE, "`llmtrace.context(tags=)`, of all blocks")
 
 # What was answered
 RESPONSE_ID: Final = _attribute("gen_ai.response.id", "string", GENAI, "the provider's id of the answer")

@@ -12,11 +12,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from llmtrace import semconv
+
 Export = Literal["auto", "none"]
 Capture = Literal["no_content", "span_only"]
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 TRACES_PATH: Final = "/v1/traces"
+BAGGAGE: Final = (
+    semconv.USER_ID,
+    semconv.SESSION_ID,
+    semconv.CONVERSATION_ID,
+    semconv.PROMPT_NAME,
+    semconv.PROMPT_VERSION,
+    semconv.FEATURE,
+    semconv.TEAM,
+    semconv.TAGS,
+)
+"""Baggage entries that may be believed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +51,16 @@ VARIABLES: Final = (
         name="LLMTRACE_INGEST_KEY",
         default="",
         meaning="sent to the collector as `Authorization: Bearer`",
+    ),
+    Variable(
+        name="LLMTRACE_PROPAGATE_CONTEXT",
+        default="false",
+        meaning="`true`: `llmtrace.context` puts what it is told, but attributes, in the app's outgoing W3C baggage",
+    ),
+    Variable(
+        name="LLMTRACE_ACCEPT_BAGGAGE",
+        default=",".join(BAGGAGE),
+        meaning="which entries of incoming W3C baggage are believed where the app itself says nothing; `none` for none",
     ),
     Variable(
         name="LLMTRACE_QUEUE_SIZE",
@@ -120,6 +143,10 @@ class Settings:
     """Ended spans that may wait for export."""
     batch_size: int
     """Spans in one export; never more than ``span_queue_size``."""
+    propagates_context: bool
+    """Whether ``llmtrace.context`` sets baggage, where the block itself does not say."""
+    accepted_baggage: frozenset[str]
+    """Names of baggage entries that are believed."""
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
@@ -147,6 +174,7 @@ def load_settings(
     if export not in ("auto", "none"):
         raise ValueError(f'export: {export!r} is not a way to export; write "auto" or "none"')
     numbers = _Numbers(env)
+    accepted, unknown = _accepted_baggage(env)
     span_queue_size = int(numbers.at_least("OTEL_BSP_MAX_QUEUE_SIZE", 2048, least=1))
     return Settings(
         export="none" if env.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none" else export,
@@ -161,7 +189,9 @@ def load_settings(
         batch_size=int(
             numbers.at_least("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(512, span_queue_size), least=1, most=span_queue_size)
         ),
-        mistakes=(*numbers.mistakes, *_wrong_protocol(env)),
+        propagates_context=env.get("LLMTRACE_PROPAGATE_CONTEXT", "").strip().lower() in ("true", "1"),
+        accepted_baggage=accepted,
+        mistakes=(*numbers.mistakes, *_wrong_protocol(env), *unknown),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
 
@@ -192,6 +222,16 @@ class _Numbers:
 def _export_timeout_s(numbers: _Numbers) -> float:
     general = numbers.at_least("OTEL_EXPORTER_OTLP_TIMEOUT", 10, least=0.001)
     return numbers.at_least("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", general, least=0.001)
+
+
+def _accepted_baggage(env: Mapping[str, str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The names, and a sentence for each that is none."""
+    text = env.get("LLMTRACE_ACCEPT_BAGGAGE", "").strip() or ",".join(BAGGAGE)
+    asked = {name.strip() for name in text.split(",") if name.strip() not in ("", "none")}
+    sentences = (
+        f'LLMTRACE_ACCEPT_BAGGAGE: "{name}" is none of {", ".join(BAGGAGE)}' for name in sorted(asked - {*BAGGAGE})
+    )
+    return frozenset(asked & {*BAGGAGE}), tuple(sentences)
 
 
 def _wrong_protocol(env: Mapping[str, str]) -> tuple[str, ...]:

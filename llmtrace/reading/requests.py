@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from llmtrace.calls import Call, Identity, Parameters
+from llmtrace.identity import settled
 from llmtrace.reading.json_values import Json, count, integer, items, mapping, number, text
 
 
@@ -23,13 +24,15 @@ def read_request(call: Call, body: Json) -> Call:
     """``call`` completed with what its body says. Only generic calls keep to the model alone."""
     call = replace(call, model=text(body.get("model")) or call.model)
     if not call.operation.wire:
-        return call
+        identity = settled(call.identity)
+        return replace(call, identity=identity, conversation=identity.conversation)
+    identity = _identity(call.identity, body)
     return replace(
         call,
         stream=body.get("stream") is True,
         parameters=_parameters(body),
-        identity=_identity(call.identity, body),
-        conversation=conversation_id(body.get("conversation")),
+        identity=identity,
+        conversation=identity.conversation,
     )
 
 
@@ -39,8 +42,10 @@ def conversation_id(value: object) -> str | None:
 
 
 def _identity(given: Identity, body: Json) -> Identity:
+    """What the app said around the call, else the request itself, else another service."""
     user = given.user or text(body.get("safety_identifier")) or text(body.get("user"))
-    return replace(given, user=user)
+    conversation = given.conversation or conversation_id(body.get("conversation"))
+    return settled(replace(given, user=user, conversation=conversation))
 
 
 def _parameters(body: Json) -> Parameters:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 os.environ["LLMTRACE_RAISE_INTERNAL_ERRORS"] = "1"
@@ -27,6 +27,7 @@ from support.collectors import Collector
 from support.scripted import Scripted
 
 T = TypeVar("T")
+KEPT = ("LLMTRACE_RAISE_INTERNAL_ERRORS", "LLMTRACE_REPLAY")
 
 
 class Traces:
@@ -56,7 +57,7 @@ class Traces:
 @pytest.fixture(autouse=True)
 def _clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
-        if name.startswith("OTEL_") or name in ("LLMTRACE_INGEST_KEY", "LLMTRACE_QUEUE_SIZE", "LLMTRACE_QUEUE_BYTES"):
+        if name.startswith("OTEL_") or (name.startswith("LLMTRACE_") and name not in KEPT):
             monkeypatch.delenv(name)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
@@ -69,11 +70,21 @@ def _clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def traces() -> Traces:
+def make_traces() -> Callable[..., Traces]:
+    """Instrument here, once the test has set the environment; arguments go to ``instrument``."""
+
+    def make(**arguments: Any) -> Traces:
+        made = Traces()
+        llmtrace.instrument(made.provider, export="none", **arguments)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def traces(make_traces: Callable[..., Traces]) -> Traces:
     """Spans of this test, instrumented."""
-    made = Traces()
-    llmtrace.instrument(made.provider, export="none")
-    return made
+    return make_traces()
 
 
 @pytest.fixture(scope="session")
