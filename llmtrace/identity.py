@@ -96,20 +96,21 @@ def _together(layers: tuple[_Layer, ...]) -> Identity:
 class _Layers:
     """The blocks in force, outer ones first."""
 
-    __slots__ = ("_merged", "all", "before")
+    __slots__ = ("all", "before", "fixed")
 
     def __init__(self, layers: tuple[_Layer, ...], before: _Layers | None = None) -> None:
         self.all = layers
         self.before = before
         """Those without the last one; None where it is not known."""
-        fixed = not any(layer.in_generator for layer in layers)
-        self._merged = self._together() if fixed else None
+        settled_now = not any(layer.in_generator for layer in layers)
+        self.fixed = self._together() if settled_now else None
+        """What they say together, whoever asks; None where it depends on which generator runs."""
 
     def merged(self) -> Identity:
-        return _together(_as_seen_here(self.all)) if self._merged is None else self._merged
+        return _together(_as_seen_here(self.all)) if self.fixed is None else self.fixed
 
     def _together(self) -> Identity:
-        known = self.before._merged if self.before is not None else None
+        known = self.before.fixed if self.before is not None else None
         return _together(self.all) if known is None else merged(known, self.all[-1].said)
 
 
@@ -120,7 +121,7 @@ _layers: ContextVar[_Layers] = ContextVar("llmtrace_identity", default=_NO_LAYER
 def current_identity() -> Identity:
     """The identity in force here: what each ``context`` says, inner ones over outer ones."""
     layers = _layers.get()
-    return layers._merged or layers.merged()  # noqa: SLF001 - on the path of every call
+    return layers.fixed or layers.merged()
 
 
 def enter(owner: object, said: Identity, frame: FrameType) -> None:
