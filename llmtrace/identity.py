@@ -102,8 +102,8 @@ class _Layers:
         self.all = layers
         self.before = before
         """Those without the last one; None where it is not known."""
-        settled_now = not any(layer.in_generator for layer in layers)
-        self.fixed = self._together() if settled_now else None
+        depends_on_nobody = not any(layer.in_generator for layer in layers)
+        self.fixed = self._together() if depends_on_nobody else None
         """What they say together, whoever asks; None where it depends on which generator runs."""
 
     def merged(self) -> Identity:
