@@ -9,7 +9,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import set_span_in_context
 
-from llmtrace import spans
+from llmtrace import clock, spans
 from llmtrace.baggage import inherited
 from llmtrace.currents import go_back
 from llmtrace.identity import current_identity
@@ -70,11 +70,13 @@ class Observer:
         operation = operation_of(method, url)
         model = sent.get("model") if isinstance(sent, dict) else None
         model = model if isinstance(model, str) else None
-        span = spans.start_span(tracer, operation, server, model, context)
+        start_ns = clock.now_ns()
+        span = spans.start_span(tracer, operation, server, model, context=context, start_ns=start_ns)
         recording = None
         if span.is_recording():
             recording = Recording(
                 span=span,
+                start_ns=start_ns,
                 operation=operation,
                 server=server,
                 model=model,

@@ -9,12 +9,11 @@ broken, or collected as garbage, the process ending.
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import INVALID_SPAN
 
-from llmtrace import faults, spans, unfinished
+from llmtrace import clock, faults, spans, unfinished
 from llmtrace.calls import Call, Failure, Identity, Operation, Server
 from llmtrace.outcomes import End, Outcome, failure_told
 from llmtrace.reading.events import Chunk
@@ -39,6 +38,7 @@ class Recording:
         self,
         *,
         span: Span,
+        start_ns: int,
         operation: Operation,
         server: Server,
         model: str | None,
@@ -48,7 +48,7 @@ class Recording:
         teller: Teller,
     ) -> None:
         self.span = span
-        self.start_ns = time.time_ns()
+        self.start_ns = start_ns
         self.answer: Answer | None = None
         self.chunks: list[Chunk] = []
         self.kept_bytes = 0
@@ -90,7 +90,7 @@ class Recording:
             self._once.pop()  # atomic, unlike test-and-set
         except IndexError:
             return
-        outcome = Outcome(end=end, end_ns=time.time_ns(), failure=failure, error_body=error_body)
+        outcome = Outcome(end=end, end_ns=clock.now_ns(), failure=failure, error_body=error_body)
         try:
             if not self._hand_over(outcome):
                 self._drop(outcome)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from llmtrace.calls import Failure, Operation, Server
 
 
-def start_span(tracer: Tracer, operation: Operation, server: Server, model: str | None, context: Context) -> Span:
+def start_span(
+    tracer: Tracer, operation: Operation, server: Server, model: str | None, *, context: Context, start_ns: int
+) -> Span:
     """Start the span of a call with what a sampler may want to know."""
     attributes = start_attributes(operation, server, model)
     name = span_name(operation, clean(model) if model else None)
-    return tracer.start_span(name, context, SpanKind.CLIENT, attributes)
+    return tracer.start_span(name, context, SpanKind.CLIENT, attributes, start_time=start_ns)
 
 
 class SpanOutlet:

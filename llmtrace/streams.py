@@ -7,14 +7,13 @@ Closing, breaking and garbage collection are seen here too, for all of them come
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from llmtrace import faults
+from llmtrace import clock, faults
 from llmtrace.answers import MAX_KEPT_BYTES
 from llmtrace.outcomes import failure_of
 
@@ -48,7 +47,7 @@ class Tap:
         try:
             self._room -= len(data)
             if self._room >= 0:
-                self._chunks.append((time.time_ns(), data))
+                self._chunks.append((clock.now_ns(), data))
             elif not self._recording.ended:
                 self._recording.kept_whole = False
         except Exception as error:  # noqa: BLE001 - a fault of ours must not break the app's stream

@@ -63,6 +63,7 @@ class FakeProvider:
         chunk_interval_s: Seconds between the events of a stream.
         error_rate: Share of requests answered with an error, half of them 429 and half 500.
         rng: Source of randomness for errors; pass a seeded one for a repeatable run.
+        sleep: What to do for so many seconds; ``FrozenClock.advance`` lets no time pass but that of spans.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class FakeProvider:
         chunk_interval_s: float = 0.0,
         error_rate: float = 0.0,
         rng: random.Random | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.plan = plan
         self.latency_s = latency_s
@@ -84,6 +86,7 @@ class FakeProvider:
         """Every request so far, in order of arrival."""
         self.break_streams_after: int | None = None
         """Cut the connection of each stream after so many events; None lets them end."""
+        self.sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - no secret
         self._rng_lock = threading.Lock()  # protects _rng: handlers run in threads
         self._failures: deque[int] = deque()
@@ -176,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream") and path in _STREAMS:
             self._send_events(_STREAMS[path](body, reply))
         else:
-            time.sleep(provider.latency_s)
+            provider.sleep(provider.latency_s)
             self._send_json(200, _BODIES[path](body, reply))
 
     def do_GET(self) -> None:
@@ -206,13 +209,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         self.wfile.flush()
-        time.sleep(provider.time_to_first_token_s)
+        provider.sleep(provider.time_to_first_token_s)
         for number, event in enumerate(events):
             if number == provider.break_streams_after:
                 self.close_connection = True  # without the last chunk: the client sees a broken transport
                 return
             if number:
-                time.sleep(provider.chunk_interval_s)
+                provider.sleep(provider.chunk_interval_s)
             self._write_chunk(event.encode())
         self._write_chunk(b"")
 

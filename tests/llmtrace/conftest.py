@@ -14,14 +14,12 @@ os.environ["LLMTRACE_RAISE_INTERNAL_ERRORS"] = "1"
 import openai
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util._once import Once
 
 import llmtrace
 from llmtrace import faults, instrumentation
-from llmtrace.testing import FakeProvider
+from llmtrace.testing import Captured, FakeProvider
 from llmtrace.testing.replies import default_reply
 from support.collectors import Collector
 from support.scripted import Scripted
@@ -31,18 +29,17 @@ KEPT = ("LLMTRACE_RAISE_INTERNAL_ERRORS", "LLMTRACE_REPLAY")
 
 
 class Traces:
-    """The spans of one test."""
+    """The spans of one test, as the SDK has them."""
 
     def __init__(self) -> None:
-        self._memory = InMemorySpanExporter()
-        self.provider = TracerProvider(shutdown_on_exit=False)
-        self.provider.add_span_processor(SimpleSpanProcessor(self._memory))
+        self.captured = Captured()
+        self.provider = self.captured.provider
 
     def spans(self) -> list[ReadableSpan]:
         """Every span so far; waits for deferred work."""
         assert llmtrace.flush()
         self.provider.force_flush()
-        return list(self._memory.get_finished_spans())
+        return self.captured.finished()
 
     def one(self) -> ReadableSpan:
         """The one span there is."""
@@ -51,7 +48,7 @@ class Traces:
 
     def finished(self) -> list[ReadableSpan]:
         """Spans the exporter has now, without flushing."""
-        return list(self._memory.get_finished_spans())
+        return self.captured.finished()
 
 
 @pytest.fixture(autouse=True)
