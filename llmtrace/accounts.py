@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmtrace.calls import Call, Content, Failure, Reply, Timing
+from llmtrace.features import Features
 from llmtrace.prices import Cost, Unpriced
 from llmtrace.reading.json_values import Json
 from llmtrace.signals import Signals
@@ -24,6 +25,8 @@ class Account:
     """None unless the user switched capture on."""
     signals: Signals | None = None
     """None for a call that has no answer in words."""
+    features: Features | None = None
+    """None for a call that is not read, or when the user switched them off."""
     sent: Json = field(default_factory=dict)
     """The request's body as the provider got it; for stages to read, never written as it is."""
     body: Json = field(default_factory=dict)

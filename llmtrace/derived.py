@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmtrace.accounts import Account
+    from llmtrace.features import Features
     from llmtrace.signals import Signals
 
 
 def derived_attributes(account: Account) -> dict[str, AttributeValue | None]:
     """Everything derived that an account has; None is not written."""
-    return {**(_signals(account.signals) if account.signals else {})}
+    return {
+        **(_signals(account.signals) if account.signals else {}),
+        **(_features(account.features) if account.features else {}),
+    }
 
 
 def _signals(signals: Signals) -> dict[str, AttributeValue | None]:
@@ -46,5 +50,30 @@ def _signals(signals: Signals) -> dict[str, AttributeValue | None]:
             names.TOOL_CALLS_JSON_VALID: calls.json_valid,
             names.TOOL_CALLS_SCHEMA_VALID: calls.schema_valid,
             names.TOOL_CALLS_UNCHECKED_REASON: calls.reason,
+        }
+    return made
+
+
+def _features(features: Features) -> dict[str, AttributeValue | None]:
+    sent, answered = features.input, features.output
+    made: dict[str, AttributeValue | None] = {
+        names.INPUT_MESSAGE_COUNT: sent.message_count,
+        names.INPUT_CHARS: sent.chars,
+        names.INPUT_SYSTEM_CHARS: sent.system_chars,
+        names.INPUT_USER_CHARS: sent.user_chars,
+        names.INPUT_IMAGE_COUNT: sent.image_count or None,
+        names.INPUT_AUDIO_COUNT: sent.audio_count or None,
+        names.INPUT_FILE_COUNT: sent.file_count or None,
+        names.INPUT_LANGUAGE: sent.language,
+        names.INPUT_SKETCH: sent.sketch,
+        names.PROMPT_FINGERPRINT: sent.prompt_fingerprint,
+        names.SKETCH_KEY_ID: features.key_id,
+    }
+    if answered:
+        made |= {
+            names.OUTPUT_CHARS: answered.chars,
+            names.OUTPUT_TOOL_CALL_COUNT: answered.tool_call_count or None,
+            names.OUTPUT_LANGUAGE: answered.language,
+            names.OUTPUT_SKETCH: answered.sketch,
         }
     return made

@@ -235,6 +235,36 @@ TOOL_CALLS_UNCHECKED_REASON: Final = _attribute(
     "why one of the two is not told of a call",
 )
 
+
+# Features of the text, which tell nothing of it: LLMTRACE_TEXT_FEATURES
+def _feature(name: str, type_: str, meaning: str) -> str:
+    return _attribute(name, type_, LLMTRACE, meaning)
+
+
+INPUT_MESSAGE_COUNT: Final = _feature("llmtrace.input.message_count", "int", "messages sent, instructions included")
+INPUT_CHARS: Final = _feature("llmtrace.input.chars", "int", "characters of text in all messages")
+INPUT_SYSTEM_CHARS: Final = _feature("llmtrace.input.system_chars", "int", "of these, in system messages")
+INPUT_USER_CHARS: Final = _feature("llmtrace.input.user_chars", "int", "of these, in the user's messages")
+INPUT_IMAGE_COUNT: Final = _feature("llmtrace.input.image_count", "int", "images sent, when there are any")
+INPUT_AUDIO_COUNT: Final = _feature("llmtrace.input.audio_count", "int", "audio parts sent, when there are any")
+INPUT_FILE_COUNT: Final = _feature("llmtrace.input.file_count", "int", "files sent, when there are any")
+INPUT_LANGUAGE: Final = _feature(
+    "llmtrace.input.language", "string", "a guess at the language the user writes: `en`, ...; `und` when not sure"
+)
+INPUT_SKETCH: Final = _feature(
+    "llmtrace.input.sketch", "string", "64 bits, near for near texts, of what the user said; needs a key"
+)
+OUTPUT_CHARS: Final = _feature("llmtrace.output.chars", "int", "characters of text answered, all choices together")
+OUTPUT_TOOL_CALL_COUNT: Final = _feature("llmtrace.output.tool_call_count", "int", "functions called, if any")
+OUTPUT_LANGUAGE: Final = _feature("llmtrace.output.language", "string", "the same guess for the answer")
+OUTPUT_SKETCH: Final = _feature("llmtrace.output.sketch", "string", "the same of the answer; needs a key")
+PROMPT_FINGERPRINT: Final = _feature(
+    "llmtrace.prompt.fingerprint", "string", "changes when system prompt or tools do; needs a key"
+)
+SKETCH_KEY_ID: Final = _feature(
+    "llmtrace.sketch.key_id", "string", "tells keys apart: only sketches and fingerprints of one key compare"
+)
+
 # Content, only when asked for
 INPUT_MESSAGES: Final = _attribute("gen_ai.input.messages", "string", GENAI, "JSON; content capture only")
 OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "JSON; content capture only")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from llmtrace import semconv
@@ -46,6 +46,16 @@ VARIABLES: Final = (
         name="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         default="no_content",
         meaning="`span_only` (or `true`) puts messages and tool definitions on the span; `no_content` (or `false`) not",
+    ),
+    Variable(
+        name="LLMTRACE_TEXT_FEATURES",
+        default="true",
+        meaning="`false`: no lengths, counts, languages, sketches and fingerprints of texts on spans",
+    ),
+    Variable(
+        name="LLMTRACE_SKETCH_KEY",
+        default="",
+        meaning="secret of 16 characters or more for sketches and fingerprints; without it there are none",
     ),
     Variable(
         name="LLMTRACE_INGEST_KEY",
@@ -147,6 +157,10 @@ class Settings:
     """Whether ``llmtrace.context`` sets baggage, where the block itself does not say."""
     accepted_baggage: frozenset[str]
     """Names of baggage entries that are believed."""
+    text_features: bool
+    """Whether lengths, counts, languages and sketches of texts go on spans."""
+    sketch_key: str | None = field(repr=False)
+    """The secret of sketches; None: there are none."""
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
@@ -191,7 +205,9 @@ def load_settings(
         ),
         propagates_context=env.get("LLMTRACE_PROPAGATE_CONTEXT", "").strip().lower() in ("true", "1"),
         accepted_baggage=accepted,
-        mistakes=(*numbers.mistakes, *_wrong_protocol(env), *unknown),
+        text_features=env.get("LLMTRACE_TEXT_FEATURES", "").strip().lower() not in ("false", "0", "no", "off"),
+        sketch_key=_sketch_key(env),
+        mistakes=(*numbers.mistakes, *_wrong_protocol(env), *unknown, *_weak_key(env)),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
     )
 
@@ -238,6 +254,17 @@ def _wrong_protocol(env: Mapping[str, str]) -> tuple[str, ...]:
     name = next((n for n in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") if env.get(n)), "")
     value = env.get(name, "http/protobuf").strip().lower()
     return () if value == "http/protobuf" else (f"{name}: spans go over http/protobuf, not over {value}",)
+
+
+def _sketch_key(env: Mapping[str, str]) -> str | None:
+    key = env.get("LLMTRACE_SKETCH_KEY", "")
+    return key if len(key) >= 16 else None
+
+
+def _weak_key(env: Mapping[str, str]) -> tuple[str, ...]:
+    if not env.get("LLMTRACE_SKETCH_KEY") or _sketch_key(env):
+        return ()
+    return ("LLMTRACE_SKETCH_KEY: it has fewer than 16 characters, so no sketches are made; write a longer one",)
 
 
 def _has_authorization(env: Mapping[str, str]) -> bool:
