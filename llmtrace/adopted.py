@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmtrace import faults, unfinished
 from llmtrace.endpoints import exports_to
+from llmtrace.patching import Patches
 from llmtrace.processes import forget_at_exit, run_at_exit
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from llmtrace.worker import Worker
 
 DRAIN_TIMEOUT_S: Final = 5.0
-_NOTHING: Final = object()
 
 
 class Adopted:
@@ -32,14 +32,13 @@ class Adopted:
     def __init__(self, provider: TracerProvider, settings: Settings, worker: Worker) -> None:
         self.provider = provider
         self._worker = worker
-        self._quiet = False
         self._processors: tuple[object, ...] = ()
         self._sent_elsewhere = False
         self._url = settings.traces_url
         self._processor = self._add_processor(settings)
-        self._patches: list[tuple[str, object, object]] = []
-        self._put_before("force_flush", self._flush_around)
-        self._put_before("shutdown", self._shutdown_around)
+        self._patches = Patches(provider)
+        self._patches.put_around("force_flush", self._flush_around)
+        self._patches.put_around("shutdown", self._shutdown_around)
         # Registered after the provider's own exit handler, hence run before it.
         run_at_exit(self._exit)
 
@@ -61,14 +60,8 @@ class Adopted:
 
     def release(self) -> None:
         """Undo all of it; what the app has put on top of ours stays, and ours then does nothing."""
-        self._quiet = True
         forget_at_exit(self._exit)
-        for name, before, ours in self._patches:
-            if vars(self.provider).get(name) is ours:
-                if before is _NOTHING:
-                    delattr(self.provider, name)
-                else:
-                    setattr(self.provider, name, before)
+        self._patches.undo()
         if self._processor is not None:
             self._processor.shutdown()
             _remove_processor(self.provider, self._processor)
@@ -92,22 +85,6 @@ class Adopted:
     def _shutdown_around(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._worker.drain(DRAIN_TIMEOUT_S)
         return original(*args, **kwargs)
-
-    def _put_before(self, name: str, around: Callable[..., Any]) -> None:
-        original: Callable[..., Any] | None = getattr(self.provider, name, None)
-        if original is None:
-            return
-
-        def patched(*args: Any, **kwargs: Any) -> Any:
-            return original(*args, **kwargs) if self._quiet else around(original, args, kwargs)
-
-        try:
-            before = vars(self.provider).get(name, _NOTHING)
-            setattr(self.provider, name, patched)
-        except (AttributeError, TypeError) as error:  # one with slots: it flushes what the worker has ended by then
-            faults.report("adopted.patch", error)
-            return
-        self._patches.append((name, before, patched))
 
     def _add_processor(self, settings: Settings) -> OurSpansProcessor | None:
         if settings.export == "none":

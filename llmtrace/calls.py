@@ -149,6 +149,8 @@ class Timing:
     first_token_ns: int | None = None
     stream_end: str | None = None
     """How a stream ended; None for a call that was not streamed."""
+    chunk_ns: tuple[int, ...] = ()
+    """When each event of a stream came."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

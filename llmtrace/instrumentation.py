@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from llmtrace import faults
 from llmtrace.settings import Export, Settings, load_settings
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from llmtrace.metering import Metering
     from llmtrace.seam import Seam
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
@@ -22,6 +25,7 @@ _active: _Instrumentation | None = None
 def instrument(
     tracer_provider: TracerProvider | None = None,
     *,
+    meter_provider: MeterProvider | None = None,
     export: Export = "auto",
     endpoint: str | None = None,
     capture_content: bool | None = None,
@@ -34,6 +38,8 @@ def instrument(
     Args:
         tracer_provider: Where spans go. None: the provider the app has set globally, now or later; as long as there
             is none, one of our own. The global provider is never set.
+        meter_provider: Where metrics go. None: the provider the app has set globally, now or later; as long as there
+            is none, nowhere, or, with ``OTEL_METRICS_EXPORTER=otlp``, one of our own.
         export: ``"auto"`` sends our spans, and only ours, to the collector, also from a provider of the app.
             ``"none"`` adds nothing to the provider.
         endpoint: Base URL of the collector. None: ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``,
@@ -50,7 +56,7 @@ def instrument(
         if _active is not None or settings.disabled:
             return
         try:
-            _active = _Instrumentation.begin(settings, tracer_provider)
+            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider)
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
 
@@ -71,7 +77,7 @@ def flush(timeout_s: float = 10.0) -> bool:
     serverless handler calls this when its spans must be out.
     """
     active = _active
-    flushed = active.tracing.flush(timeout_s) if active is not None else True
+    flushed = active.flush(timeout_s) if active is not None else True
     faults.raise_deferred()
     return flushed
 
@@ -89,38 +95,55 @@ def settings_in_force() -> Settings | None:
 class _Instrumentation:
     """The parts of a running instrumentation."""
 
-    def __init__(self, settings: Settings, seam: Seam, tracing: Tracing, worker: Worker) -> None:
+    def __init__(self, settings: Settings, seam: Seam, tracing: Tracing, metering: Metering, worker: Worker) -> None:
         self.settings = settings
         self.seam = seam
         self.tracing = tracing
+        self.metering = metering
         self.worker = worker
 
     @classmethod
-    def begin(cls, settings: Settings, provider: TracerProvider | None) -> _Instrumentation | None:
+    def begin(
+        cls, settings: Settings, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None
+    ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
+        from llmtrace.metering import Metering
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
-        from llmtrace.tellers import make_teller
+        from llmtrace.tellers import make_teller, make_unsampled_teller
         from llmtrace.tracing import Tracing
         from llmtrace.worker import Worker
 
         for mistake in settings.mistakes:
             faults.say_once(mistake, "llmtrace: %s", mistake)
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
-        tracing = Tracing(settings, worker, provider)
+        tracing = Tracing(settings, worker, tracer_provider)
+        metering = Metering(settings, worker, meter_provider)
         observer = Observer(
-            tracing=tracing, worker=worker, teller=make_teller(settings), baggage=settings.accepted_baggage
+            tracing=tracing,
+            metering=metering,
+            worker=worker,
+            teller=make_teller(settings, metering),
+            unsampled_teller=make_unsampled_teller(metering),
+            baggage=settings.accepted_baggage,
         )
         seam = Seam(observer)
         if not seam.install():
             faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
             tracing.release()
+            metering.release()
             worker.stop()
             return None
-        return cls(settings, seam, tracing, worker)
+        return cls(settings, seam, tracing, metering, worker)
+
+    def flush(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        flushed = self.tracing.flush(timeout_s)
+        return self.metering.flush(max(0.0, deadline - time.monotonic())) and flushed
 
     def end(self) -> None:
         self.seam.remove()
         self.tracing.release()
+        self.metering.release()
         self.worker.stop()
         faults.reset()

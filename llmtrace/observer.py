@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
 
     from llmtrace.calls import Identity, Server
+    from llmtrace.metering import Metering
     from llmtrace.telling import Teller
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
@@ -48,18 +49,27 @@ class Observer:
     """Begins an observation for every call that is to be seen."""
 
     def __init__(
-        self, *, tracing: Tracing, worker: Worker, teller: Teller, baggage: frozenset[str] = frozenset()
+        self,
+        *,
+        tracing: Tracing,
+        metering: Metering,
+        worker: Worker,
+        teller: Teller,
+        unsampled_teller: Teller,
+        baggage: frozenset[str] = frozenset(),
     ) -> None:
         self._tracing = tracing
+        self._metering = metering
         self._worker = worker
         self._teller = teller
+        self._unsampled_teller = unsampled_teller
         self._baggage = baggage
 
     def begin(self, method: str, url: str, sent: object, server: Server) -> Observation | None:
         """Start the span of a call; None when the call is not to be seen.
 
-        An unsampled call has no recording, but its span is current all the same: what happens inside inherits the
-        sampler's decision.
+        An unsampled call is recorded for its metrics alone, if anybody listens to those. Its span is current all the
+        same: what happens inside inherits the sampler's decision.
         """
         context = otel_context.get_current()
         if any(context.get(key) for key in _SUPPRESS_KEYS):
@@ -73,7 +83,8 @@ class Observer:
         start_ns = clock.now_ns()
         span = spans.start_span(tracer, operation, server, model, context=context, start_ns=start_ns)
         recording = None
-        if span.is_recording():
+        sampled = span.is_recording()
+        if sampled or self._metering.listens():
             recording = Recording(
                 span=span,
                 start_ns=start_ns,
@@ -83,7 +94,7 @@ class Observer:
                 identity=self._identity(context),
                 sent=sent,
                 worker=self._worker,
-                teller=self._teller,
+                teller=self._teller if sampled else self._unsampled_teller,
             )
         return Observation(recording, otel_context.attach(set_span_in_context(span, context)))
 

@@ -131,4 +131,5 @@ class Collected:
             first_chunk_ns=streamed.first_chunk_ns,
             first_token_ns=streamed.first_token_ns,
             stream_end=end,
+            chunk_ns=streamed.chunk_ns,
         )

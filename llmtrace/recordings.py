@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import INVALID_SPAN
 
 from llmtrace import clock, faults, spans, unfinished
-from llmtrace.calls import Call, Failure, Identity, Operation, Server
+from llmtrace.accounts import Account
+from llmtrace.calls import Call, Failure, Identity, Operation, Server, Timing
 from llmtrace.outcomes import End, Outcome, failure_told
 from llmtrace.reading.events import Chunk
 from llmtrace.reading.json_values import Json
@@ -108,9 +109,19 @@ class Recording:
     def _drop(self, outcome: Outcome) -> None:
         # The app's span processors must not run on the app's own thread, so the span is not ended here.
         spans.write_dropped(self.span, failure_told(outcome), with_message=self._teller.tells_content)
-        span = self.span
+        span, teller = self.span, self._teller
+        account = Account(
+            call=self._call(),
+            timing=Timing(start_ns=self.start_ns, end_ns=outcome.end_ns),
+            failure=failure_told(outcome),
+        )
         self._let_go()
-        self._worker.put_last(lambda: span.end(outcome.end_ns))
+
+        def end() -> None:
+            teller.count(span, account)
+            span.end(outcome.end_ns)
+
+        self._worker.put_last(end)
 
     def _let_go(self) -> None:
         # The response holds the tap, the tap holds this: free all that is large however long the app holds those.
@@ -118,6 +129,9 @@ class Recording:
         self.chunks.clear()
         self.span = INVALID_SPAN
         self._fallback = None
+
+    def _call(self) -> Call:
+        return Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
 
     # --- from here on: the worker thread ------------------------------------------------------------------------
 
@@ -130,9 +144,8 @@ class Recording:
             self._let_go()
 
     def _collected(self, outcome: Outcome) -> Collected:
-        call = Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
         return Collected(
-            call=call,
+            call=self._call(),
             answer=self.answer,
             chunks=self.chunks,
             kept_whole=self.kept_whole,

@@ -1,22 +1,27 @@
-"""Every attribute name llmtrace writes, with where it comes from. No other module spells one.
+"""Every attribute and metric name llmtrace writes, with where it comes from. No other module spells one.
 
-Three sources:
+Sources:
 
 - ``GENAI``: OpenTelemetry GenAI semantic conventions, repository ``open-telemetry/semantic-conventions-genai``,
   ``docs/registry/attributes/gen-ai.md`` and ``docs/gen-ai/openai.md`` at commit ``002c8a6`` (status: development).
 - ``OTEL``: OpenTelemetry semantic conventions v1.41.1.
+- ``GENAI_RELEASED``: the GenAI metrics as OpenTelemetry semantic conventions v1.41.0 published them, the last version
+  that did; ``GENAI_LATEST``: as ``docs/gen-ai/client-inference.md``, ``docs/gen-ai/gen-ai-token-metrics.md`` and the
+  table of renames in ``docs/gen-ai/non-normative/migration.md`` have them at commit ``066d4a7``.
 - ``LLMTRACE``: our own names, for what the conventions do not have yet.
 
-``ATTRIBUTES`` is the table the reference page is checked against.
+``ATTRIBUTES`` and ``METRICS`` are the tables the reference pages are written from.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 GENAI: Final = "GenAI semconv 002c8a6"
 OTEL: Final = "OTel semconv 1.41.1"
+GENAI_RELEASED: Final = "GenAI semconv 1.41.0"
+GENAI_LATEST: Final = "GenAI semconv 066d4a7"
 LLMTRACE: Final = "llmtrace"
 
 
@@ -270,6 +275,149 @@ INPUT_MESSAGES: Final = _attribute("gen_ai.input.messages", "string", GENAI, "JS
 OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "JSON; content capture only")
 SYSTEM_INSTRUCTIONS: Final = _attribute("gen_ai.system_instructions", "string", GENAI, "JSON; content capture only")
 TOOL_DEFINITIONS: Final = _attribute("gen_ai.tool.definitions", "string", GENAI, "JSON; content capture only")
+
+# Attributes of metrics alone
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105
+TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """One metric."""
+
+    name: str
+    instrument: Literal["histogram", "counter"]
+    unit: str
+    """By UCUM."""
+    source: str
+    meaning: str
+    attributes: tuple[str, ...] = ()
+    """Beyond those that every metric has: operation, provider, models and server."""
+    buckets: tuple[float, ...] = ()
+    """Explicit boundaries the source recommends."""
+
+
+METRICS: Final[dict[str, Metric]] = {}
+
+_SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_TOKENS: Final = tuple(float(4**power) for power in range(14))
+
+
+def _histogram(name: str, unit: str, source: str, meaning: str, *attributes: str) -> str:
+    buckets = _SECONDS if unit == "s" else _TOKENS
+    METRICS[name] = Metric(
+        name=name,
+        instrument="histogram",
+        unit=unit,
+        source=source,
+        meaning=meaning,
+        attributes=attributes,
+        buckets=buckets,
+    )
+    return name
+
+
+def _counter(name: str, unit: str, source: str, meaning: str, *attributes: str) -> str:
+    METRICS[name] = Metric(
+        name=name, instrument="counter", unit=unit, source=source, meaning=meaning, attributes=attributes
+    )
+    return name
+
+
+# Metrics as they were last released
+OPERATION_DURATION: Final = _histogram(
+    "gen_ai.client.operation.duration",
+    "s",
+    GENAI_RELEASED,
+    "how long a call took, retries included; with the latest names only calls that are no inference",
+    ERROR_TYPE,
+)
+TOKEN_USAGE: Final = _histogram(
+    "gen_ai.client.token.usage", "{token}", GENAI_RELEASED, "tokens of a call, as reported", TOKEN_TYPE
+)
+OPERATION_TIME_TO_FIRST_CHUNK: Final = _histogram(
+    "gen_ai.client.operation.time_to_first_chunk", "s", GENAI_RELEASED, "from the start to the first event of a stream"
+)
+OPERATION_TIME_PER_OUTPUT_CHUNK: Final = _histogram(
+    "gen_ai.client.operation.time_per_output_chunk",
+    "s",
+    GENAI_RELEASED,
+    "from one event of a stream to the next; one measurement for each event after the first",
+)
+
+# The same under their latest names
+INFERENCE_DURATION: Final = _histogram(
+    "gen_ai.client.inference.duration", "s", GENAI_LATEST, "how long an inference took, retries included", ERROR_TYPE
+)
+INFERENCE_TIME_TO_FIRST_CHUNK: Final = _histogram(
+    "gen_ai.client.inference.time_to_first_chunk", "s", GENAI_LATEST, "from the start to the first event of a stream"
+)
+INFERENCE_TIME_PER_OUTPUT_CHUNK: Final = _histogram(
+    "gen_ai.client.inference.time_per_output_chunk",
+    "s",
+    GENAI_LATEST,
+    "from one event of a stream to the next; one measurement for each event after the first",
+)
+INFERENCE_INPUT_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.input_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "input tokens as reported, cached ones included; 0 when none were reported",
+    TOKEN_MODALITY,
+)
+INFERENCE_OUTPUT_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.output_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "output tokens as reported, reasoning included; 0 when none were reported",
+    TOKEN_MODALITY,
+)
+INFERENCE_CACHE_READ_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.cache_read.input_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "part of the input tokens",
+    TOKEN_MODALITY,
+)
+INFERENCE_CACHE_WRITE_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.cache_write.input_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "part of the input tokens",
+    TOKEN_MODALITY,
+)
+INFERENCE_REASONING_TOKENS: Final = _counter(
+    "gen_ai.client.inference.usage.reasoning.output_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "part of the output tokens",
+    TOKEN_MODALITY,
+)
+INFERENCE_INPUT_TOKENS_EACH: Final = _histogram(
+    "gen_ai.client.inference.operation.input_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "input tokens of one call, as reported: for percentiles, not for sums",
+    ERROR_TYPE,
+)
+INFERENCE_OUTPUT_TOKENS_EACH: Final = _histogram(
+    "gen_ai.client.inference.operation.output_tokens",
+    "{token}",
+    GENAI_LATEST,
+    "output tokens of one call, as reported: for percentiles, not for sums",
+    ERROR_TYPE,
+)
+
+# What the conventions have no metric for
+TIME_TO_FIRST_TOKEN: Final = _histogram(
+    "llmtrace.time_to_first_token", "s", LLMTRACE, "from the start to the first event of a stream that carries content"
+)
+COST: Final = _counter(
+    "llmtrace.cost", "USD", LLMTRACE, "list price of the calls whose price is known; a double, so no ledger"
+)
+UNPRICED_CALLS: Final = _counter(
+    "llmtrace.unpriced_calls", "{call}", LLMTRACE, "answered calls without a known price", COST_UNPRICED_REASON
+)
 
 # Resource attributes, for the readers of our data
 SERVICE_NAME: Final = "service.name"

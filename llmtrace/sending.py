@@ -50,7 +50,7 @@ class Sender:
         self.url = settings.traces_url
         self.trouble = ""
         """What the last attempt met."""
-        self._session = _OneAttempt()
+        self._session = OneAttempt()
         # Where the environment names a session with credentials, that one is the exporter's, retries and all.
         ours = None if any(os.environ.get(name) for name in _OWN_SESSION) else self._session
         self._exporter = OTLPSpanExporter(self.url, headers=headers, session=ours)
@@ -96,7 +96,7 @@ class _Over(Exception):  # noqa: N818 - a verdict, not an error: the exporter do
     """The attempt is over."""
 
 
-class _OneAttempt(requests.Session):
+class OneAttempt(requests.Session):
     """A session that notes what it met, and keeps the exporter from waiting and retrying."""
 
     def prepare_attempt(self, timeout_s: float) -> None:

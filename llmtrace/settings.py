@@ -19,6 +19,8 @@ Capture = Literal["no_content", "span_only"]
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 TRACES_PATH: Final = "/v1/traces"
+METRICS_PATH: Final = "/v1/metrics"
+Conventions = Literal["released", "latest", "both"]
 BAGGAGE: Final = (
     semconv.USER_ID,
     semconv.SESSION_ID,
@@ -133,6 +135,25 @@ VARIABLES: Final = (
     Variable(name="OTEL_BSP_MAX_QUEUE_SIZE", default="2048", meaning="ended spans that may wait for export"),
     Variable(name="OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default="512", meaning="spans in one export"),
     Variable(name="OTEL_TRACES_SAMPLER", default="parentbased_always_on", meaning="on a provider that llmtrace makes"),
+    Variable(
+        name="OTEL_METRICS_EXPORTER",
+        default="none",
+        meaning="`otlp`: while the app has no meter provider, metrics go out through one of our own; see metrics.md",
+    ),
+    Variable(
+        name="OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        default="",
+        meaning="full URL our own metrics are sent to; else the base URL of the collector and `/v1/metrics`",
+    ),
+    Variable(
+        name="OTEL_METRIC_EXPORT_INTERVAL", default="60000", meaning="milliseconds between exports of our own metrics"
+    ),
+    Variable(
+        name="OTEL_SEMCONV_STABILITY_OPT_IN",
+        default="",
+        meaning="a list; `gen_ai_latest_experimental` in it gives metrics their latest names instead of the released "
+        "ones, `gen_ai_latest_experimental/dup` both",
+    ),
 )
 
 
@@ -164,6 +185,11 @@ class Settings:
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
+    metrics_url: str
+    exports_metrics: bool
+    """Whether metrics go out through a provider of our own while the app has none."""
+    conventions: Conventions
+    """Which names of metrics are written."""
 
     @property
     def captures_content(self) -> bool:
@@ -209,6 +235,9 @@ def load_settings(
         sketch_key=_sketch_key(env),
         mistakes=(*numbers.mistakes, *_wrong_protocol(env), *unknown, *_weak_key(env)),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
+        metrics_url=_metrics_url(endpoint, env),
+        exports_metrics="otlp" in _words(env.get("OTEL_METRICS_EXPORTER")),
+        conventions=_conventions(env),
     )
 
 
@@ -279,6 +308,24 @@ def _traces_url(endpoint: str | None, env: Mapping[str, str]) -> str:
     if full := env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         return full
     return (env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/") + TRACES_PATH
+
+
+def _metrics_url(endpoint: str | None, env: Mapping[str, str]) -> str:
+    if endpoint is None and (full := env.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")):
+        return full
+    base = endpoint or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+    return base.rstrip("/").removesuffix(TRACES_PATH) + METRICS_PATH
+
+
+def _words(value: str | None) -> list[str]:
+    return [word.strip().lower() for word in (value or "").split(",")]
+
+
+def _conventions(env: Mapping[str, str]) -> Conventions:
+    words = _words(env.get("OTEL_SEMCONV_STABILITY_OPT_IN"))
+    if "gen_ai_latest_experimental/dup" in words:
+        return "both"
+    return "latest" if "gen_ai_latest_experimental" in words else "released"
 
 
 def _capture(argument: bool | None, env: Mapping[str, str]) -> Capture:

@@ -1,6 +1,6 @@
 """What the worker does with a call that is over: stages fill an account of it, outlets write the account.
 
-    collected ──▶ request ──▶ answer ──▶ cost ──▶ ... ──▶ content ──▶ outlets: the span, ...
+    collected ──▶ request ──▶ answer ──▶ cost ──▶ ... ──▶ content ──▶ outlets: the span, metrics
 
 Every stage and every outlet stands alone: a fault in one takes nothing from the others.
 """
@@ -36,11 +36,14 @@ class Outlet(Protocol):
 class Teller:
     """Tells every call that is over, on the worker's thread."""
 
-    def __init__(self, *, stages: Sequence[Stage], outlets: Sequence[Outlet], tells_content: bool) -> None:
+    def __init__(
+        self, *, stages: Sequence[Stage], outlets: Sequence[Outlet], counts: Outlet, tells_content: bool
+    ) -> None:
         self.tells_content = tells_content
         """Whether messages, and errors that may quote them, leave the process."""
         self._stages = tuple(stages)
         self._outlets = tuple(outlets)
+        self._counts = counts
 
     def tell(self, span: Span, collected: Collected) -> int:
         """Write everything that can be told; the time the call ended, in nanoseconds since the epoch."""
@@ -52,6 +55,11 @@ class Teller:
             with _alone:
                 outlet.write(span, account)
         return account.timing.end_ns
+
+    def count(self, span: Span, account: Account) -> None:
+        """Count a call whose details were dropped."""
+        with _alone:
+            self._counts.write(span, account)
 
 
 def request_stage(collected: Collected, account: Account) -> None:

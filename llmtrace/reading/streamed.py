@@ -30,6 +30,8 @@ class Streamed:
     """An error event, or an event that is not JSON: the client raises on either."""
     first_chunk_ns: int | None = None
     first_token_ns: int | None = None
+    chunk_ns: tuple[int, ...] = ()
+    """When each event came, the mark of the end left out; empty when nobody watched them come."""
 
 
 def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
@@ -37,10 +39,13 @@ def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
     total: _Total = _ResponsesTotal() if wire == "responses" else _ChatTotal(choices)
     first_token_ns: int | None = None
     failure: Failure | None = None
+    chunk_ns: list[int] = []
     for event in events:
         if event.data.startswith(DONE):
             total.finished = True
             break
+        if event.at_ns is not None:
+            chunk_ns.append(event.at_ns)
         try:
             payload = mapping(event.json())
         except ValueError:
@@ -57,6 +62,7 @@ def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
         failure=failure,
         first_chunk_ns=events[0].at_ns if events else None,
         first_token_ns=first_token_ns,
+        chunk_ns=tuple(chunk_ns),
     )
 
 

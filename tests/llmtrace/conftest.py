@@ -13,7 +13,7 @@ os.environ["LLMTRACE_RAISE_INTERNAL_ERRORS"] = "1"
 
 import openai
 import pytest
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util._once import Once
 
@@ -58,6 +58,8 @@ def _clean_slate(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", None)
+    monkeypatch.setattr(metrics._internal, "_METER_PROVIDER_SET_ONCE", Once())
     yield
     active = instrumentation._active
     if active is not None:

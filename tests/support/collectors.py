@@ -16,6 +16,8 @@ class Collector(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, dict[str, str], ExportTraceServiceRequest]] = []
+        self.raw: list[tuple[str, dict[str, str], bytes]] = []
+        """Metrics, as they came."""
 
     @property
     def url(self) -> str:
@@ -40,9 +42,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: Collector
 
     def do_POST(self) -> None:
-        request = ExportTraceServiceRequest()
-        request.ParseFromString(self.rfile.read(int(self.headers["content-length"])))
-        self.server.received.append((self.path, {k.lower(): v for k, v in self.headers.items()}, request))
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        body = self.rfile.read(int(headers["content-length"]))
+        if self.path == "/v1/metrics":
+            self.server.raw.append((self.path, headers, body))
+        else:
+            self.server.received.append((self.path, headers, ExportTraceServiceRequest.FromString(body)))
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()

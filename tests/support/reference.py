@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from llmtrace.semconv import ATTRIBUTES
+from llmtrace.semconv import ATTRIBUTES, METRICS
 from llmtrace.settings import VARIABLES
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -32,7 +32,26 @@ def variables() -> Iterable[tuple[str, ...]]:
         yield (f"`{variable.name}`", f"`{variable.default}`" if variable.default else "", variable.meaning)
 
 
-TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {"attributes": attributes, "variables": variables}
+def metrics() -> Iterable[tuple[str, ...]]:
+    """Every metric, in the order of ``semconv``."""
+    yield ("metric", "instrument", "unit", "source", "meaning", "told apart by, besides", "buckets")
+    for metric in METRICS.values():
+        yield (
+            f"`{metric.name}`",
+            metric.instrument,
+            f"`{metric.unit}`",
+            metric.source,
+            metric.meaning,
+            ", ".join(f"`{name}`" for name in metric.attributes),
+            f"{metric.buckets[0]:g} … {metric.buckets[-1]:.10g}" if metric.buckets else "",
+        )
+
+
+TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {
+    "attributes": attributes,
+    "metrics": metrics,
+    "variables": variables,
+}
 
 
 def rendered(page: str) -> str:
