@@ -1,0 +1,1 @@
+"""What the instrument costs its host; ``python -m benchmarks.instrument``."""
