@@ -13,12 +13,22 @@ MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 
 
 class HttpAnswer:
-    """What the worker may ask of an answer. Bodies are immutable bytes; nothing is read from the network."""
+    """What the worker may ask of an answer. Bodies are immutable bytes; nothing is read from the network.
 
-    __slots__ = ("_response",)
+    Of the response only that is taken which is asked for: a response that waits for the worker keeps some hundred
+    objects alive, and it is the app's next call that pays for memory which was not given back.
+    """
+
+    __slots__ = ("_body", "_headers", "_kind", "_request", "_request_body")
 
     def __init__(self, response: Any) -> None:
-        self._response = response
+        request = response.request
+        self._kind = type(response)
+        self._headers = response.headers
+        self._body = _content(response)
+        self._request_body = _content(request)
+        self._request = request if self._request_body is None else None
+        """Kept where its body is a stream, as a multipart one is."""
 
     @classmethod
     def to_nobody(cls, request: Any) -> HttpAnswer:
@@ -27,40 +37,26 @@ class HttpAnswer:
 
     def request_body(self) -> bytes | None:
         """The request's body as it was encoded; None for a multipart body, which is a stream."""
-        try:
-            content = self._response.request.content
-        except Exception:  # noqa: BLE001 - RequestNotRead of either HTTP library
-            return None
-        return content if isinstance(content, bytes) else None
+        return self._request_body
 
     def body(self) -> bytes | None:
-        """The whole body if it was read, which the client does for all but streams."""
-        try:
-            content = self._response.content
-        except Exception:  # noqa: BLE001 - ResponseNotRead of either HTTP library
-            return None
-        return content if isinstance(content, bytes) else None
+        """The whole body if the client had read it, as it does for all but streams."""
+        return self._body
 
     def size_bytes(self) -> int:
         """About how much memory both bodies take, as far as they were read whole."""
-        size_bytes = 0
-        try:
-            size_bytes = len(self._response.request.content)
-            size_bytes += len(self._response.content)
-        except Exception:  # noqa: BLE001 - a body that is a stream
-            return size_bytes
-        return size_bytes
+        return len(self._request_body or b"") + len(self._body or b"")
 
     def decoded(self, chunks: list[Chunk]) -> Decoded:
         """Chunks as they came off the transport, without their content encoding."""
-        encoding = self._response.headers.get("content-encoding", "identity").strip().lower()
+        encoding = self._headers.get("content-encoding", "identity").strip().lower()
         if encoding in ("", "identity"):
             return Decoded(chunks, whole=True)
         if encoding in ("gzip", "deflate"):
             return inflate(chunks, encoding, MAX_KEPT_BYTES)
 
         def by_the_http_library(data: Iterable[bytes]) -> Iterable[bytes]:
-            pieces: Iterable[bytes] = type(self._response)(
+            pieces: Iterable[bytes] = self._kind(
                 200, headers={"content-encoding": encoding}, content=iter(data)
             ).iter_bytes()
             return pieces
@@ -69,8 +65,16 @@ class HttpAnswer:
 
     def is_event_stream(self) -> bool:
         """By the answer's own content type."""
-        kind: str = self._response.headers.get("content-type", "")
+        kind: str = self._headers.get("content-type", "")
         return kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def _content(message: Any) -> bytes | None:
+    try:
+        content = message.content
+    except Exception:  # noqa: BLE001 - RequestNotRead and ResponseNotRead of either HTTP library
+        return None
+    return content if isinstance(content, bytes) else None
 
 
 class _Unanswered:

@@ -103,6 +103,8 @@ class Recording:
             self._fallback = _frozen(self._fallback)  # the app may change it once the call is over
             size_bytes = 0
         else:
+            if self.answer.request_body() is not None:
+                self._fallback = None
             size_bytes = self.kept_bytes + self.answer.size_bytes()
         return self._worker.put(lambda: self._finish(outcome), size_bytes)
 
