@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from llmtrace.calls import Call, Content, Failure, Reply, Timing
+from llmtrace.calls import Attempt, Call, Content, Failure, Headers, Reply, Timing
 from llmtrace.features import Features
 from llmtrace.prices import Cost, Unpriced
 from llmtrace.reading.json_values import Json
@@ -19,6 +19,10 @@ class Account:
     timing: Timing
     failure: Failure | None = None
     reply: Reply = field(default_factory=Reply)
+    headers: Headers = field(default_factory=Headers)
+    """Those of the last answer, be it an error."""
+    attempts: tuple[Attempt, ...] = ()
+    """Those the client made again, in order: as many as there were retries."""
     cost: Cost | Unpriced | None = None
     """None for a call that is not read, or that failed before anything was used."""
     content: Content | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from llmtrace.reading.encodings import Decoded, decode_with, inflate
@@ -62,6 +62,11 @@ class HttpAnswer:
             return pieces
 
         return decode_with(by_the_http_library, chunks, MAX_KEPT_BYTES)
+
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers, looked up whatever their case."""
+        headers: Mapping[str, str] = self._response.headers
+        return headers
 
     def is_event_stream(self) -> bool:
         """By the answer's own content type."""

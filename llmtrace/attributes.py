@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from llmtrace import semconv as names
+from llmtrace.attempts import lost_s
 from llmtrace.derived import derived_attributes
 from llmtrace.prices import Cost, Unpriced
 
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmtrace.accounts import Account
-    from llmtrace.calls import Call, Content, Failure, Identity, Operation, Parameters, Reply, Server, Timing, Usage
+    from llmtrace.calls import (
+        Attempt,
+        Call,
+        Content,
+        Failure,
+        Headers,
+        Identity,
+        Operation,
+        Parameters,
+        RateLimit,
+        Reply,
+        Server,
+        Timing,
+        Usage,
+    )
 
 Attributes = dict[str, "AttributeValue | None"]
 """What is None is not written."""
@@ -47,9 +62,24 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
             **_call(account.call),
             **_reply(account.reply, account.timing),
             **_conversation(account.call, account.reply),
+            **_headers(account.headers),
+            **_retries(account.attempts, account.timing),
             **_cost(account.cost, account.reply),
             **derived_attributes(account),
             **(failure_attributes(account.failure) if account.failure else {}),
+        }
+    )
+
+
+def attempt_attributes(attempt: Attempt) -> dict[str, AttributeValue]:
+    """Those of the event of an attempt that was made again."""
+    return cleaned(
+        {
+            names.RETRY_ATTEMPT: attempt.number,
+            names.RETRY_WAIT: attempt.wait_s,
+            names.ERROR_TYPE: attempt.error,
+            names.HTTP_STATUS_CODE: attempt.status_code,
+            **_headers(attempt.headers),
         }
     )
 
@@ -129,6 +159,24 @@ def _reply(reply: Reply, timing: Timing) -> Attributes:
         names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),
         **(_usage(reply.usage) if reply.usage else {}),
     }
+
+
+def _headers(headers: Headers) -> Attributes:
+    return {
+        names.RESPONSE_REQUEST_ID: headers.request_id,
+        names.RESPONSE_PROCESSING_TIME: headers.processing_s,
+        names.RESPONSE_REGION: headers.region,
+        **_rate_limit(headers.requests, *names.RATE_LIMIT_REQUESTS),
+        **_rate_limit(headers.tokens, *names.RATE_LIMIT_TOKENS),
+    }
+
+
+def _rate_limit(told: RateLimit, limit: str, remaining: str, reset: str) -> Attributes:
+    return {limit: told.limit, remaining: told.remaining, reset: told.reset_s}
+
+
+def _retries(attempts: tuple[Attempt, ...], timing: Timing) -> Attributes:
+    return {names.RETRY_COUNT: len(attempts) or None, names.RETRY_LOST_TIME: lost_s(attempts, timing)}
 
 
 def _cost(cost: Cost | Unpriced | None, reply: Reply) -> Attributes:

@@ -118,6 +118,45 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimit:
+    """What is left of one of the provider's allowances; None means not told."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_s: float | None = None
+    """Seconds until it is whole again, at the time of the answer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headers:
+    """What the headers of an answer tell; None means not told."""
+
+    request_id: str | None = None
+    """The provider's own id of the request: what its support asks for."""
+    processing_s: float | None = None
+    """Seconds the server took, as it says itself."""
+    region: str | None = None
+    requests: RateLimit = field(default_factory=RateLimit)
+    tokens: RateLimit = field(default_factory=RateLimit)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One attempt of a call that failed and that the client made again."""
+
+    number: int
+    """1 for the first."""
+    failed_ns: int
+    """When it had failed, in nanoseconds since the epoch."""
+    wait_s: float
+    """Seconds the client then meant to wait."""
+    error: str
+    """HTTP status as text, or the class of the exception when there was no answer."""
+    status_code: int | None = None
+    headers: Headers = field(default_factory=Headers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
     """What came back. None means not reported."""
 

@@ -14,6 +14,9 @@ from llmtrace.reading.requests import parse_body
 from llmtrace.reading.streamed import Streamed, add_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llmtrace.attempts import FailedAttempt
     from llmtrace.reading.encodings import Decoded
 
 
@@ -28,6 +31,9 @@ class Answer(Protocol):
 
     def decoded(self, chunks: list[Chunk]) -> Decoded:
         """Chunks as they came off the transport, without their content encoding."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers, looked up whatever their case; none when there was no answer."""
 
     def size_bytes(self) -> int:
         """About how much memory both bodies take, as far as they were read whole. Never raises."""
@@ -57,6 +63,8 @@ class Collected:
     kept_whole: bool
     start_ns: int
     outcome: Outcome
+    attempts: Sequence[FailedAttempt] = ()
+    """Attempts before the last."""
     fallback: object = None
     """The request as the client's own objects, for a call that was never encoded."""
     is_streamed: bool = field(init=False)

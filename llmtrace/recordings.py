@@ -24,6 +24,7 @@ from llmtrace.readouts import Answer, Collected
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from llmtrace.attempts import FailedAttempt
     from llmtrace.telling import Teller
     from llmtrace.worker import Worker
 
@@ -32,8 +33,8 @@ class Recording:
     """Collects one call on the caller's thread."""
 
     __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_once", "_operation",
-                 "_server", "_teller", "_worker", "answer", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
-                 "tapped")  # fmt: skip
+                 "_server", "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "span",
+                 "start_ns", "tapped")  # fmt: skip
 
     def __init__(
         self,
@@ -51,6 +52,8 @@ class Recording:
         self.span = span
         self.start_ns = start_ns
         self.answer: Answer | None = None
+        self.attempts: list[FailedAttempt] = []
+        """Attempts the client makes again."""
         self.chunks: list[Chunk] = []
         self.kept_bytes = 0
         """How many there are in ``chunks``, once they are all there."""
@@ -128,6 +131,7 @@ class Recording:
     def _let_go(self) -> None:
         # The response holds the tap, the tap holds this: free all that is large however long the app holds those.
         self.answer = None
+        self.attempts.clear()
         self.chunks.clear()
         self.span = INVALID_SPAN
         self._fallback = None
@@ -149,6 +153,7 @@ class Recording:
         return Collected(
             call=self._call(),
             answer=self.answer,
+            attempts=self.attempts,
             chunks=self.chunks,
             kept_whole=self.kept_whole,
             start_ns=self.start_ns,

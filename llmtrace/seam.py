@@ -2,13 +2,16 @@
 
 Every HTTP call of the client passes ``request`` of its base client: ``create``, ``parse``, ``stream``, raw and
 streaming responses, paginators, and resources nobody has heard of yet. Inside it ``_process_response`` is handed the
-HTTP response, from which the bytes sent and answered are read later, elsewhere. These two are wrapped; nothing else is.
+HTTP response, from which the bytes sent and answered are read later, elsewhere. When a client does not have these two,
+``install`` answers False and the client stays as it is.
 
-When a client does not have them, ``install`` answers False and the client stays as it is.
+``_calculate_retry_timeout`` is asked how long to wait before an attempt is made again, while the error of the last one
+is being handled. A client without it has its retries untold.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from importlib import import_module
@@ -19,6 +22,7 @@ import wrapt
 
 from llmtrace import faults
 from llmtrace.answers import HttpAnswer
+from llmtrace.attempts import failed_attempt
 from llmtrace.outcomes import attribute_of, failure_of
 from llmtrace.servers import server_at
 from llmtrace.streams import Tap, TappedStream
@@ -33,6 +37,7 @@ _SYNC: Final = "SyncAPIClient"
 _ASYNC: Final = "AsyncAPIClient"
 _OUTER: Final = "request"
 _INNER: Final = "_process_response"
+_WAIT: Final = "_calculate_retry_timeout"
 
 _in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", default=None)
 
@@ -57,6 +62,8 @@ class Seam:
         self._wrap(async_client, _OUTER, self._request_async)
         self._wrap(sync_client, _INNER, _answered)
         self._wrap(async_client, _INNER, _answered_async)
+        for owner in _owners_of(_WAIT, found):
+            self._wrap(owner, _WAIT, _retried)
         return True
 
     def remove(self) -> None:
@@ -136,6 +143,22 @@ async def _answered_async(
 ) -> Any:
     _note_answer(kwargs)
     return await wrapped(*args, **kwargs)
+
+
+def _retried(wrapped: Callable[..., Any], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    wait_s = wrapped(*args, **kwargs)
+    seen = _in_flight.get()
+    if seen is not None and seen.recording is not None:
+        try:
+            seen.recording.attempts.append(failed_attempt(sys.exc_info()[1], wait_s))
+        except Exception as error:  # noqa: BLE001 - the call goes on without us
+            faults.report("seam.retry", error)
+    return wait_s
+
+
+def _owners_of(name: str, classes: tuple[type, ...]) -> set[type]:
+    """The classes that a method is inherited from; none when there is no such method."""
+    return {owner for each in classes for owner in each.__mro__[:-1] if callable(owner.__dict__.get(name))}
 
 
 def _note_answer(kwargs: dict[str, Any]) -> None:

@@ -123,6 +123,15 @@ OPENAI_RESPONSE_SERVICE_TIER: Final = _attribute(
 OPENAI_RESPONSE_SYSTEM_FINGERPRINT: Final = _attribute(
     "openai.response.system_fingerprint", "string", GENAI, "changes when the provider's backend does"
 )
+RESPONSE_REQUEST_ID: Final = _attribute(
+    "llmtrace.response.request_id", "string", LLMTRACE, "the provider's id of the request, from the answer's headers"
+)
+RESPONSE_PROCESSING_TIME: Final = _attribute(
+    "llmtrace.response.processing_time", "double", LLMTRACE, "seconds the server took, as its headers say"
+)
+RESPONSE_REGION: Final = _attribute(
+    "llmtrace.response.region", "string", LLMTRACE, "region that answered, as Azure's headers say"
+)
 DETAILS_DROPPED: Final = _attribute(
     "llmtrace.details_dropped", "boolean", LLMTRACE, "set, and true, when the worker's queue was full: no more is told"
 )
@@ -132,6 +141,32 @@ ERROR_TYPE: Final = _attribute(
 )
 ERROR_CODE: Final = _attribute(
     "llmtrace.error.code", "string", LLMTRACE, "the provider's own code or type of the error"
+)
+
+# What is left of the provider's allowances, as the headers of the last answer say
+RATE_LIMIT_REQUESTS: Final = (
+    _attribute("llmtrace.rate_limit.requests.limit", "int", LLMTRACE, "requests allowed in the provider's period"),
+    _attribute("llmtrace.rate_limit.requests.remaining", "int", LLMTRACE, "requests left of these"),
+    _attribute("llmtrace.rate_limit.requests.reset", "double", LLMTRACE, "seconds until all are there again"),
+)
+RATE_LIMIT_TOKENS: Final = (
+    _attribute("llmtrace.rate_limit.tokens.limit", "int", LLMTRACE, "tokens allowed in the provider's period"),
+    _attribute("llmtrace.rate_limit.tokens.remaining", "int", LLMTRACE, "tokens left of these"),
+    _attribute("llmtrace.rate_limit.tokens.reset", "double", LLMTRACE, "seconds until all are there again"),
+)
+
+# Attempts the client made again; absent when the first one stood
+RETRY_EVENT: Final = "llmtrace.retry"
+"""Name of the event of each such attempt, at the time it had failed."""
+RETRY_COUNT: Final = _attribute("llmtrace.retry.count", "int", LLMTRACE, "how often the client tried again")
+RETRY_LOST_TIME: Final = _attribute(
+    "llmtrace.retry.lost_time", "double", LLMTRACE, "seconds before the last attempt: failed attempts and waits"
+)
+RETRY_ATTEMPT: Final = _attribute(
+    "llmtrace.retry.attempt", "int", LLMTRACE, "on `llmtrace.retry` events: which attempt failed, from 1"
+)
+RETRY_WAIT: Final = _attribute(
+    "llmtrace.retry.wait", "double", LLMTRACE, "on `llmtrace.retry` events: seconds the client meant to wait then"
 )
 
 # Tokens, exactly as reported; absent when not reported

@@ -10,6 +10,7 @@ from llmtrace import semconv as names
 from llmtrace.attributes import (
     Attributes,
     account_attributes,
+    attempt_attributes,
     clean,
     cleaned,
     content_attributes,
@@ -46,6 +47,8 @@ class SpanOutlet:
         call = account.call
         if call.model:
             span.update_name(clean(span_name(call.operation, call.model)))
+        for attempt in account.attempts:
+            span.add_event(names.RETRY_EVENT, attempt_attributes(attempt), attempt.failed_ns)
         span.set_attributes({**account_attributes(account), **content_attributes(account.content)})
         if account.failure is not None:
             _write_status(span, account.failure, with_message=self._with_content)

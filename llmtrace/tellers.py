@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmtrace.attempts import attempts_stage, headers_stage
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
 from llmtrace.signals import signals_stage
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def make_teller(settings: Settings, metering: Metering) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
-    stages: list[Stage] = [request_stage, answer_stage, cost_stage, signals_stage]
+    stages: list[Stage] = [request_stage, answer_stage, headers_stage, attempts_stage, cost_stage, signals_stage]
     if settings.text_features:
         stages.append(FeaturesStage(Sketcher(settings.sketch_key) if settings.sketch_key else None))
     if settings.captures_content:

@@ -72,6 +72,7 @@ def _check(recording: Recording, traces: Any) -> None:
     assert found.get("gen_ai.response.model") == expected.get("model")
     assert found.get("gen_ai.response.id") == expected.get("id")
     assert found.get("llmtrace.response.status") == expected.get("status")
+    assert found.get("llmtrace.response.request_id") == _request_id(recording)
     if "finish" in expected:
         reasons = tuple(reason for reason in expected["finish"] if reason)
         assert found.get("gen_ai.response.finish_reasons", ()) == reasons
@@ -89,6 +90,11 @@ def _check(recording: Recording, traces: Any) -> None:
         assert found["llmtrace.response.stream_end"] == "completed"
         assert 0 <= found["gen_ai.response.time_to_first_chunk"] <= found["llmtrace.response.time_to_first_token"]
     assert ("llmtrace.cost.usd" in found) <= ("usage" in expected)
+
+
+def _request_id(recording: Recording) -> str | None:
+    headers = {name.lower(): value for name, value in recording.headers.items()}
+    return headers.get("x-request-id") or headers.get("apim-request-id") or headers.get("x-ds-trace-id")
 
 
 @pytest.mark.skipif(missing_reason() is not None, reason=missing_reason() or "")
