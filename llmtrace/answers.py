@@ -65,7 +65,7 @@ class HttpAnswer:
 
     def headers(self) -> Mapping[str, str]:
         """The answer's headers, looked up whatever their case."""
-        headers: Mapping[str, str] = self._response.headers
+        headers: Mapping[str, str] = self._headers
         return headers
 
     def is_event_stream(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llmtrace import clock
 from llmtrace.calls import Attempt
 from llmtrace.outcomes import attribute_of
 from llmtrace.reading.headers import read_headers
@@ -35,7 +35,7 @@ def failed_attempt(error: BaseException | None, wait_s: float) -> FailedAttempt:
     response = attribute_of(error, "response") if error is not None else None
     status = getattr(response, "status_code", None)
     return FailedAttempt(
-        failed_ns=time.time_ns(),
+        failed_ns=clock.now_ns(),
         wait_s=wait_s,
         error=_name(error) if status is None else str(status),
         status_code=status,
