@@ -5,7 +5,9 @@ Nothing here knows OpenTelemetry or OpenAI. ``reading`` fills these, ``prices`` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,9 +196,18 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
-    """Messages as JSON texts of the GenAI conventions' schemas; None means there is none."""
+    """Messages and parts by the JSON schemas of the GenAI conventions; empty where there are none."""
 
-    input_messages: str | None = None
-    output_messages: str | None = None
-    system_instructions: str | None = None
-    tool_definitions: str | None = None
+    input_messages: list[dict[str, Any]] = field(default_factory=list)
+    output_messages: list[dict[str, Any]] = field(default_factory=list)
+    system_instructions: list[dict[str, Any]] = field(default_factory=list)
+    tool_definitions: list[dict[str, Any]] = field(default_factory=list)
+
+    def each(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Content:
+        """All four of them changed the same way."""
+        return Content(
+            input_messages=change(self.input_messages),
+            output_messages=change(self.output_messages),
+            system_instructions=change(self.system_instructions),
+            tool_definitions=change(self.tool_definitions),
+        )

@@ -1,7 +1,7 @@
 """Messages as the JSON of the GenAI conventions: ``gen-ai-input-messages.json`` and its siblings.
 
 The conventions know text, reasoning, tool calls and their responses, blobs, URIs and files; anything else passes as
-a generic part under its own ``type``. Long files and texts are cut as ``limits`` has it. Chat keeps its system
+a generic part under its own ``type``. Nothing is cut here: ``blobs`` and ``limits`` do that. Chat keeps its system
 messages in the history, where they were; ``instructions`` of a responses call are apart from it and become
 ``gen_ai.system_instructions``.
 """
@@ -13,7 +13,6 @@ from typing import Any
 
 from llmtrace.calls import Content
 from llmtrace.reading.json_values import Json, items, mapping, text
-from llmtrace.reading.limits import blob, encoded, without_data_urls
 
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
@@ -31,10 +30,10 @@ def read_content(wire: str, request: Json, reply: Json) -> Content:
     else:
         return Content()
     return Content(
-        input_messages=encoded(given),
-        output_messages=encoded(answered),
-        system_instructions=encoded(_instructions(request) if wire == "responses" else []),
-        tool_definitions=encoded(_tools(request)),
+        input_messages=given,
+        output_messages=answered,
+        system_instructions=_instructions(request) if wire == "responses" else [],
+        tool_definitions=_tools(request),
     )
 
 
@@ -49,7 +48,7 @@ def _chat_message(message: Json) -> Json:
     role = text(message.get("role")) or "user"
     if role in ("tool", "function"):
         call_id = text(message.get("tool_call_id")) or text(message.get("name"))
-        parts = [{"type": "tool_call_response", "id": call_id, "response": without_data_urls(message.get("content"))}]
+        parts = [{"type": "tool_call_response", "id": call_id, "response": message.get("content")}]
         return {"role": role, "parts": parts}
     made: Json = {"role": role, "parts": _chat_parts(message)}
     if name := text(message.get("name")):
@@ -127,18 +126,17 @@ def _item_part(kind: str, item: Json) -> Json:
         return {
             "type": "tool_call_response",
             "id": item.get("call_id"),
-            "response": without_data_urls(item.get("output")),
+            "response": item.get("output"),
         }
     if kind == "reasoning":
         pieces = [*items(item.get("summary")), *items(item.get("content"))]
         return {"type": "reasoning", "content": "\n".join(text(mapping(piece).get("text")) or "" for piece in pieces)}
     if kind.endswith("_call"):
         name = kind.removesuffix("_call")
-        shown = {key: value for key, value in item.items() if key not in ("id", "encrypted_content")}
-        details = without_data_urls(shown)
+        details = {key: value for key, value in item.items() if key not in ("id", "encrypted_content")}
         return {"type": "server_tool_call", "id": item.get("id"), "name": name, "server_tool_call": details}
     shown = {key: value for key, value in item.items() if key != "encrypted_content"}
-    return {**without_data_urls(shown), "type": kind}
+    return {**shown, "type": kind}
 
 
 def _responses_output(reply: Json) -> list[Json]:
@@ -203,10 +201,21 @@ def _part(part: Json) -> Json:
     if kind == "input_audio":
         audio = mapping(part.get("input_audio"))
         mime = f"audio/{text(audio.get('format')) or 'wav'}"
-        return {"type": "blob", "modality": "audio", "mime_type": mime, "content": blob(text(audio.get("data")) or "")}
-    if kind in ("file", "input_file") and (file_id := part.get("file_id") or mapping(part.get("file")).get("file_id")):
+        return {"type": "blob", "modality": "audio", "mime_type": mime, "content": text(audio.get("data")) or ""}
+    if kind in ("file", "input_file"):
+        return _file(part, kind)
+    return {**part, "type": kind}
+
+
+def _file(part: Json, kind: str) -> Json:
+    source = mapping(part.get("file")) or part
+    if file_id := source.get("file_id"):
         return {"type": "file", "modality": "document", "file_id": str(file_id)}
-    return {**without_data_urls(part), "type": kind}
+    data = text(source.get("file_data")) or ""
+    if not data.startswith("data:"):
+        return {**part, "type": kind}
+    named = {"filename": source["filename"]} if text(source.get("filename")) else {}
+    return {**_data_url(data, "document"), **named}
 
 
 def _image(part: Json) -> Json:
@@ -215,9 +224,13 @@ def _image(part: Json) -> Json:
     source = part.get("image_url")
     url = text(source) or text(mapping(source).get("url")) or ""
     if url.startswith("data:"):
-        head, _, data = url.removeprefix("data:").partition(",")
-        return {"type": "blob", "modality": "image", "mime_type": head.partition(";")[0], "content": blob(data)}
+        return _data_url(url, "image")
     return {"type": "uri", "modality": "image", "uri": url}
+
+
+def _data_url(url: str, modality: str) -> Json:
+    head, _, data = url.removeprefix("data:").partition(",")
+    return {"type": "blob", "modality": modality, "mime_type": head.partition(";")[0], "content": data}
 
 
 def _tools(request: Json) -> list[Json]:

@@ -66,6 +66,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(AROUND, HIDDEN, AROUND)
 def test_what_is_hidden_in_a_text_is_gone_and_the_rest_is_untouched(before: str, hidden: str, after: str) -> None:
     told = ALL.text(f"{before} {hidden} {after}")
@@ -74,6 +75,7 @@ def test_what_is_hidden_in_a_text_is_gone_and_the_rest_is_untouched(before: str,
     assert told.endswith(f" {after}")
 
 
+@settings(deadline=None)
 @given(HIDDEN, st.sampled_from(["plain", "escaped", "nested", "key", "cut"]))
 def test_json_escapes_and_json_in_strings_hide_nothing(hidden: str, way: str) -> None:
     escaped = "".join(f"\\u{ord(character):04x}" for character in hidden)
@@ -93,12 +95,14 @@ def test_json_escapes_and_json_in_strings_hide_nothing(hidden: str, way: str) ->
         spelled = spelled.replace("\\\\", "\\").replace('\\"', '"').replace("\\n", "\n")
 
 
+@settings(deadline=None)
 @given(st.lists(HIDDEN | AROUND | st.text(max_size=30) | st.just("[redacted: email]"), max_size=6).map("".join))
 def test_redacting_what_was_redacted_changes_nothing(text: str) -> None:
     once = ALL.text(text)
     assert ALL.text(once) == once
 
 
+@settings(max_examples=10, deadline=None)
 @given(HIDDEN, st.integers(-400, 20))
 def test_a_long_text_is_looked_through_across_its_windows(hidden: str, offset: int) -> None:
     before, after = "x " * ((WINDOW_CHARS + offset) // 2), " y" * WINDOW_CHARS
@@ -108,6 +112,7 @@ def test_a_long_text_is_looked_through_across_its_windows(hidden: str, offset: i
     assert told.endswith(after)
 
 
+@settings(deadline=None)
 @given(JSON_VALUES)
 def test_json_stays_json_and_is_not_changed_in_place(value: Any) -> None:
     before = json.dumps(value)
