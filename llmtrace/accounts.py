@@ -26,7 +26,9 @@ class Account:
     cost: Cost | Unpriced | None = None
     """None for a call that is not read, or that failed before anything was used."""
     content: Content | None = None
-    """None unless the user switched capture on."""
+    """None unless the user switched capture on; then as it may leave the process, redacted and within bounds."""
+    error_message: str | None = None
+    """What ``failure`` says, redacted; None unless the user switched capture on, for it may quote the prompt."""
     signals: Signals | None = None
     """None for a call that has no answer in words."""
     features: Features | None = None

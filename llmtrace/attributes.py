@@ -9,6 +9,7 @@ from llmtrace import semconv as names
 from llmtrace.attempts import lost_s
 from llmtrace.derived import derived_attributes
 from llmtrace.prices import Cost, Unpriced
+from llmtrace.reading.limits import encoded
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Timing,
         Usage,
     )
+    from llmtrace.reading.json_values import Json
 
 Attributes = dict[str, "AttributeValue | None"]
 """What is None is not written."""
@@ -85,17 +87,21 @@ def attempt_attributes(attempt: Attempt) -> dict[str, AttributeValue]:
 
 
 def content_attributes(content: Content | None) -> dict[str, AttributeValue]:
-    """The messages; empty when there are none."""
+    """The messages as JSON texts; empty when there are none."""
+    return {name: clean(encoded(value)) for name, value in structured_content(content).items()}
+
+
+def structured_content(content: Content | None) -> dict[str, list[Json]]:
+    """The messages as they are; empty when there are none."""
     if content is None:
         return {}
-    return cleaned(
-        {
-            names.INPUT_MESSAGES: content.input_messages,
-            names.OUTPUT_MESSAGES: content.output_messages,
-            names.SYSTEM_INSTRUCTIONS: content.system_instructions,
-            names.TOOL_DEFINITIONS: content.tool_definitions,
-        }
-    )
+    told = {
+        names.INPUT_MESSAGES: content.input_messages,
+        names.OUTPUT_MESSAGES: content.output_messages,
+        names.SYSTEM_INSTRUCTIONS: content.system_instructions,
+        names.TOOL_DEFINITIONS: content.tool_definitions,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def cleaned(attributes: Attributes) -> dict[str, AttributeValue]:

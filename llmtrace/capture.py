@@ -1,14 +1,14 @@
 """Content as it may leave the process: read, without blobs, redacted, and within bounds. A stage of its own.
 
-    bodies ──▶ messages ──▶ blobs kept elsewhere ──▶ redacted ──▶ long parts kept elsewhere or cut ──▶ the account
+bodies ──▶ messages ──▶ blobs kept elsewhere ──▶ redacted ──▶ long parts kept elsewhere or cut ──▶ the account
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from llmtrace import faults
+from llmtrace.calls import Identity, Parameters
 from llmtrace.reading.blobs import without_blobs
 from llmtrace.reading.content import read_content
 from llmtrace.reading.limits import Limits, bounded
@@ -39,18 +39,23 @@ class CaptureStage:
         return bounded(without, self.limits)
 
 
-def say_redaction_failed(error: Exception) -> None:
-    """Say once that a function of the user's failed; not with its words, which may quote what it was given."""
-    faults.say_once(
-        "redaction-failed",
-        "llmtrace: the function given as `redact` failed (%s); every text it fails on is dropped, not sent. "
-        "This is said once.",
-        type(error).__name__,
-    )
+@dataclass(frozen=True, slots=True)
+class LabelsStage:
+    """Redacts what the app itself says of a call: ids of users, tags, attributes of its own, stop sequences."""
 
+    redactor: Redactor
 
-def redacting_strings(redactor: Redactor, value: Any) -> Any:
-    """An attribute's value with its texts redacted."""
-    if isinstance(value, str):
-        return redactor.text(value)
-    return tuple(redactor.text(entry) for entry in value) if isinstance(value, tuple) else value
+    def __call__(self, _: Collected, account: Account) -> None:
+        """Redact them; were that to fail, none would be told."""
+        call = account.call
+        account.call = replace(call, identity=Identity(), parameters=Parameters())
+        told = {field.name: self._told(getattr(call.identity, field.name)) for field in fields(call.identity)}
+        stops = self._told(call.parameters.stop_sequences)
+        account.call = replace(
+            call, identity=Identity(**told), parameters=replace(call.parameters, stop_sequences=stops)
+        )
+
+    def _told(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.redactor.text(value)
+        return tuple(self._told(entry) for entry in value) if isinstance(value, tuple) else value

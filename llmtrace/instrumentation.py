@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from llmtrace.metering import Metering
+    from llmtrace.redaction.policies import Redact
     from llmtrace.seam import Seam
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
@@ -28,7 +29,8 @@ def instrument(
     meter_provider: MeterProvider | None = None,
     export: Export = "auto",
     endpoint: str | None = None,
-    capture_content: bool | None = None,
+    capture_content: bool | str | None = None,
+    redact: Redact | None = None,
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
 
@@ -44,14 +46,20 @@ def instrument(
             ``"none"`` adds nothing to the provider.
         endpoint: Base URL of the collector. None: ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``,
             ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
-        capture_content: Whether messages go on spans. None: as
-            ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says, which is no by default.
+        capture_content: Where messages go: ``"no_content"`` (or False), ``"span_only"`` (or True), ``"event_only"``,
+            ``"span_and_event"``. None: as ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says, which is nowhere
+            by default.
+        redact: What is taken out of all that leaves, on top of ``LLMTRACE_REDACT_PATTERNS``: ``"secrets"``,
+            ``"personal"``, ``"all"`` or ``"none"``; names of kinds, such as ``"email"``; compiled patterns; functions
+            from text to text, called on the worker thread; or a list of these. Where no level is named,
+            ``LLMTRACE_REDACT`` holds, which is ``secrets`` by default. A text that a function fails on is dropped.
 
     Raises:
         ValueError: An argument is not one of its values.
+        TypeError: ``redact`` is neither a name, a pattern nor a function.
     """
     global _active  # noqa: PLW0603
-    settings = load_settings(export=export, endpoint=endpoint, capture_content=capture_content)
+    settings = load_settings(export=export, endpoint=endpoint, capture_content=capture_content, redact=redact)
     with _changing:
         if _active is not None or settings.disabled:
             return

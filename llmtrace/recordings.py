@@ -113,7 +113,7 @@ class Recording:
 
     def _drop(self, outcome: Outcome) -> None:
         # The app's span processors must not run on the app's own thread, so the span is not ended here.
-        spans.write_dropped(self.span, failure_told(outcome), with_message=self._teller.tells_content)
+        spans.write_dropped(self.span, failure_told(outcome))
         span, teller = self.span, self._teller
         account = Account(
             call=self._call(),

@@ -10,17 +10,31 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from llmtrace import semconv
+from llmtrace.reading.limits import Limits
+from llmtrace.redaction_settings import load_redaction
+
+if TYPE_CHECKING:
+    from llmtrace.redaction.policies import Redact
+    from llmtrace.redaction.redactor import Redactor
 
 Export = Literal["auto", "none"]
-Capture = Literal["no_content", "span_only"]
+Capture = Literal["no_content", "span_only", "event_only", "span_and_event"]
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 TRACES_PATH: Final = "/v1/traces"
 METRICS_PATH: Final = "/v1/metrics"
 Conventions = Literal["released", "latest", "both"]
+_CAPTURES: Final[dict[str, Capture]] = {
+    "no_content": "no_content",
+    "false": "no_content",
+    "span_only": "span_only",
+    "true": "span_only",
+    "event_only": "event_only",
+    "span_and_event": "span_and_event",
+}
 BAGGAGE: Final = (
     semconv.USER_ID,
     semconv.SESSION_ID,
@@ -47,7 +61,36 @@ VARIABLES: Final = (
     Variable(
         name="OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         default="no_content",
-        meaning="`span_only` (or `true`) puts messages and tool definitions on the span; `no_content` (or `false`) not",
+        meaning="where messages and tool definitions go: `no_content` (or `false`), `span_only` (or `true`), "
+        "`event_only`, `span_and_event`",
+    ),
+    Variable(
+        name="LLMTRACE_REDACT",
+        default="secrets",
+        meaning="what is taken out of all that leaves: `none`, `secrets`, `personal` (secrets, too), `all`; "
+        "a word that is none of them is taken for `all`",
+    ),
+    Variable(
+        name="LLMTRACE_REDACT_PATTERNS",
+        default="",
+        meaning="a file of patterns of your own, `name: regular expression` a line; one that cannot be read switches "
+        "content off",
+    ),
+    Variable(
+        name="LLMTRACE_MAX_ATTRIBUTE_CHARS",
+        default="1000000",
+        meaning="characters one attribute of content may have as JSON",
+    ),
+    Variable(
+        name="LLMTRACE_MAX_PART_CHARS",
+        default="1000000",
+        meaning="characters one text inside it may have",
+    ),
+    Variable(
+        name="OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+        default="",
+        meaning="as `LLMTRACE_MAX_ATTRIBUTE_CHARS`, the smaller one holds; `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` where "
+        "it is not set. The SDK cuts wherever it falls, so content is cut before, and stays JSON",
     ),
     Variable(
         name="LLMTRACE_TEXT_FEATURES",
@@ -182,6 +225,9 @@ class Settings:
     """Whether lengths, counts, languages and sketches of texts go on spans."""
     sketch_key: str | None = field(repr=False)
     """The secret of sketches; None: there are none."""
+    redactor: Redactor
+    limits: Limits
+    """Of content."""
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
@@ -193,33 +239,48 @@ class Settings:
 
     @property
     def captures_content(self) -> bool:
+        """Whether messages leave the process."""
+        return self.capture != "no_content"
+
+    @property
+    def content_on_spans(self) -> bool:
         """Whether messages go on spans."""
-        return self.capture == "span_only"
+        return self.capture in ("span_only", "span_and_event")
+
+    @property
+    def content_on_events(self) -> bool:
+        """Whether messages go on events."""
+        return self.capture in ("event_only", "span_and_event")
 
 
 def load_settings(
     *,
     export: Export = "auto",
     endpoint: str | None = None,
-    capture_content: bool | None = None,
+    capture_content: bool | str | None = None,
+    redact: Redact | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from the arguments of ``instrument()`` and the environment.
 
     Raises:
         ValueError: An argument is not one of its values. A wrong environment variable falls back to its default,
-            for an operator's typo must not stop the app.
+            for an operator's typo must not stop the app; one that concerns content to what tells less.
+        TypeError: ``redact`` is neither a name, a pattern nor a function.
     """
     env = os.environ if environ is None else environ
     if export not in ("auto", "none"):
         raise ValueError(f'export: {export!r} is not a way to export; write "auto" or "none"')
     numbers = _Numbers(env)
+    redaction = load_redaction(redact, env)
     accepted, unknown = _accepted_baggage(env)
     span_queue_size = int(numbers.at_least("OTEL_BSP_MAX_QUEUE_SIZE", 2048, least=1))
     return Settings(
         export="none" if env.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none" else export,
         traces_url=_traces_url(endpoint, env),
-        capture=_capture(capture_content, env),
+        capture="no_content" if redaction.unsafe else _capture(capture_content, env),
+        redactor=redaction.redactor,
+        limits=_limits(numbers),
         ingest_key=None if _has_authorization(env) else env.get("LLMTRACE_INGEST_KEY") or None,
         queue_size=int(numbers.at_least("LLMTRACE_QUEUE_SIZE", 2048, least=1)),
         queue_bytes=int(numbers.at_least("LLMTRACE_QUEUE_BYTES", 128 * 1024**2, least=1)),
@@ -233,7 +294,14 @@ def load_settings(
         accepted_baggage=accepted,
         text_features=env.get("LLMTRACE_TEXT_FEATURES", "").strip().lower() not in ("false", "0", "no", "off"),
         sketch_key=_sketch_key(env),
-        mistakes=(*numbers.mistakes, *_wrong_protocol(env), *unknown, *_weak_key(env)),
+        mistakes=(
+            *numbers.mistakes,
+            *redaction.mistakes,
+            *_wrong_capture(env),
+            *_wrong_protocol(env),
+            *unknown,
+            *_weak_key(env),
+        ),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
         metrics_url=_metrics_url(endpoint, env),
         exports_metrics="otlp" in _words(env.get("OTEL_METRICS_EXPORTER")),
@@ -328,9 +396,29 @@ def _conventions(env: Mapping[str, str]) -> Conventions:
     return "latest" if "gen_ai_latest_experimental" in words else "released"
 
 
-def _capture(argument: bool | None, env: Mapping[str, str]) -> Capture:
-    if argument is not None:
+def _capture(argument: bool | str | None, env: Mapping[str, str]) -> Capture:
+    if isinstance(argument, bool):
         return "span_only" if argument else "no_content"
+    if argument is not None:
+        if argument.strip().lower() not in _CAPTURES:
+            raise ValueError(f"capture_content: {argument!r} is none of {', '.join(_CAPTURES)}")
+        return _CAPTURES[argument.strip().lower()]
     value = env.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
-    # span_and_event asks for both places; we write the one we have.
-    return "span_only" if value in ("span_only", "true", "span_and_event") else "no_content"
+    return _CAPTURES.get(value, "no_content")
+
+
+def _wrong_capture(env: Mapping[str, str]) -> tuple[str, ...]:
+    name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+    value = env.get(name, "").strip()
+    known = not value or value.lower() in _CAPTURES
+    return () if known else (f'{name}: "{value}" is none of {", ".join(_CAPTURES)}; no content is captured',)
+
+
+def _limits(numbers: _Numbers) -> Limits:
+    general = numbers.at_least("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", math.inf, least=0)
+    of_spans = numbers.at_least("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", general, least=0)
+    ours = numbers.at_least("LLMTRACE_MAX_ATTRIBUTE_CHARS", Limits().attribute_chars, least=1)
+    return Limits(
+        attribute_chars=int(min(of_spans, ours)),
+        part_chars=int(numbers.at_least("LLMTRACE_MAX_PART_CHARS", Limits().part_chars, least=1)),
+    )

@@ -49,22 +49,23 @@ class SpanOutlet:
             span.update_name(clean(span_name(call.operation, call.model)))
         for attempt in account.attempts:
             span.add_event(names.RETRY_EVENT, attempt_attributes(attempt), attempt.failed_ns)
-        span.set_attributes({**account_attributes(account), **content_attributes(account.content)})
+        span.set_attributes(account_attributes(account))
+        if self._with_content:
+            span.set_attributes(content_attributes(account.content))
         if account.failure is not None:
-            _write_status(span, account.failure, with_message=self._with_content)
+            message = account.error_message if self._with_content else None
+            _write_status(span, message or account.failure.code)
 
 
-def write_dropped(span: Span, failure: Failure | None, *, with_message: bool) -> None:
-    """Mark the span as one whose details were never read; how it failed is known all the same."""
+def write_dropped(span: Span, failure: Failure | None) -> None:
+    """Mark the span as one whose details were never read; how it failed is known, but not redacted, so not told."""
     marked: Attributes = {names.DETAILS_DROPPED: True}
     if failure is not None:
         marked |= failure_attributes(failure)
     span.set_attributes(cleaned(marked))
     if failure is not None:
-        _write_status(span, failure, with_message=with_message)
+        _write_status(span, failure.code)
 
 
-def _write_status(span: Span, failure: Failure, *, with_message: bool) -> None:
-    # The message may quote the prompt, so it is written only where content is.
-    told = failure.message if with_message else failure.code
+def _write_status(span: Span, told: str | None) -> None:
     span.set_status(Status(StatusCode.ERROR, clean(told) if told else None))

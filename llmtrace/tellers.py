@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmtrace.attempts import attempts_stage, headers_stage
+from llmtrace.capture import CaptureStage, LabelsStage
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
 from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
-from llmtrace.telling import Outlet, Stage, Teller, answer_stage, content_stage, cost_stage, request_stage
+from llmtrace.telling import Outlet, Stage, Teller, answer_stage, cost_stage, request_stage
 
 if TYPE_CHECKING:
     from llmtrace.metering import Metering
@@ -20,17 +21,25 @@ if TYPE_CHECKING:
 def make_teller(settings: Settings, metering: Metering) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
-    stages: list[Stage] = [request_stage, answer_stage, headers_stage, attempts_stage, cost_stage, signals_stage]
+    stages: list[Stage] = [
+        request_stage,
+        LabelsStage(settings.redactor),
+        answer_stage,
+        headers_stage,
+        attempts_stage,
+        cost_stage,
+        signals_stage,
+    ]
     if settings.text_features:
         stages.append(FeaturesStage(Sketcher(settings.sketch_key) if settings.sketch_key else None))
     if settings.captures_content:
-        stages.append(content_stage)
-    outlets: list[Outlet] = [SpanOutlet(with_content=settings.captures_content), counted]
-    return Teller(stages=stages, outlets=outlets, counts=counted, tells_content=settings.captures_content)
+        stages.append(CaptureStage(redactor=settings.redactor, limits=settings.limits))
+    outlets: list[Outlet] = [SpanOutlet(with_content=settings.content_on_spans), counted]
+    return Teller(stages=stages, outlets=outlets, counts=counted)
 
 
 def make_unsampled_teller(metering: Metering) -> Teller:
     """The teller of calls without a span: what metrics need, and no content."""
     counted = MetricsOutlet(metering)
     stages = [request_stage, answer_stage, cost_stage]
-    return Teller(stages=stages, outlets=[counted], counts=counted, tells_content=False)
+    return Teller(stages=stages, outlets=[counted], counts=counted)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from llmtrace import faults
 from llmtrace.accounts import Account
 from llmtrace.prices import Unpriced, price_call
-from llmtrace.reading.content import read_content
 from llmtrace.reading.requests import read_request
 
 if TYPE_CHECKING:
@@ -36,11 +35,7 @@ class Outlet(Protocol):
 class Teller:
     """Tells every call that is over, on the worker's thread."""
 
-    def __init__(
-        self, *, stages: Sequence[Stage], outlets: Sequence[Outlet], counts: Outlet, tells_content: bool
-    ) -> None:
-        self.tells_content = tells_content
-        """Whether messages, and errors that may quote them, leave the process."""
+    def __init__(self, *, stages: Sequence[Stage], outlets: Sequence[Outlet], counts: Outlet) -> None:
         self._stages = tuple(stages)
         self._outlets = tuple(outlets)
         self._counts = counts
@@ -84,11 +79,6 @@ def cost_stage(collected: Collected, account: Account) -> None:
         account.cost = Unpriced(reason="body_not_kept")
         return
     account.cost = price_call(account.call, account.reply, account.timing.start_ns)
-
-
-def content_stage(_: Collected, account: Account) -> None:
-    """The messages, for an app that asked for them."""
-    account.content = read_content(account.call.operation.wire, account.sent, account.body)
 
 
 class _Alone:

@@ -41,7 +41,7 @@ def bounded(messages: list[Json], limits: Limits) -> list[Json]:
         if limit < limits.part_chars:
             messages = _with_short_texts(messages, limit)
     while len(encoded(messages)) > most and len(messages) > 2:
-        messages = _without_middle(messages, max(1, len(messages) // 4))
+        messages = _without_middle(messages, max(2, len(messages) // 4))  # one of them becomes the mark
     if len(encoded(messages)) > most:
         messages = [_left_out(len(messages))]
     return messages if len(encoded(messages)) <= most else []

@@ -49,12 +49,10 @@ _NAMES: Final = re.compile(
     re.IGNORECASE,
 )
 
-_CARD: Final = re.compile(
-    r"(?<![0-9])(?=(?P<it>[0-9]{13,19}"
-    r"|[0-9]{4}(?P<by>[ \t\u00a0.\u2013-])[0-9]{4}(?P=by)[0-9]{4}(?P=by)[0-9]{1,4}(?:(?P=by)[0-9]{1,3})?"
-    r"|[0-9]{4}(?P<sep>[ \t\u00a0.\u2013-])[0-9]{6}(?P=sep)[0-9]{4,5})(?![0-9]))"
+_DIGITS: Final = re.compile(
+    r"(?<![0-9])(?=([0-9]{13,19}(?![0-9])|[0-9]{4}(?:[ \t\u00a0.\u2013-][0-9]{1,6}(?![0-9])){2,4}))"
 )
-_NO_DIGIT: Final = re.compile(r"[^0-9]")
+_GROUP: Final = re.compile("[0-9]+")
 
 
 def names_a_secret(key: str) -> bool:
@@ -78,11 +76,30 @@ def _tokens(text: str) -> Iterable[Span]:
 
 def _cards(text: str) -> Iterable[Span]:
     end = 0
-    for match in _CARD.finditer(text):
-        start, until = match.span("it")
-        if start >= end and is_card(_NO_DIGIT.sub("", match["it"])):
-            yield start, until
-            end = until
+    for found in _DIGITS.finditer(text):
+        start = found.start()
+        until = _end_of_card(found[1]) if start >= end else None
+        if until is not None:
+            end = start + until
+            yield start, end
+
+
+def _end_of_card(text: str) -> int | None:
+    """Where a card that begins with the text ends: digits alone, or in groups as they are printed."""
+    groups = list(_GROUP.finditer(text))
+    for number in range(len(groups), 0, -1):  # more digits may follow it that are no part of it
+        sizes = [len(group[0]) for group in groups[:number]]
+        if _is_printed(sizes) and is_card("".join(group[0] for group in groups[:number])):
+            return groups[number - 1].end()
+    return None
+
+
+def _is_printed(sizes: list[int]) -> bool:
+    if sizes[:2] == [4, 6]:
+        return len(sizes) == 3 and sizes[2] in (4, 5)
+    if len(sizes) == 1:
+        return sizes[0] >= 13
+    return len(sizes) in (4, 5) and all(size == 4 for size in sizes[:-1])
 
 
 def _is_credential(text: str) -> bool:

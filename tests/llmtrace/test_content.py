@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import llmtrace
+from llmtrace.reading.blobs import without_blobs
 from llmtrace.reading.content import read_content
-from llmtrace.reading.limits import MAX_CHARS
+from llmtrace.reading.limits import Limits, bounded, encoded
 from llmtrace.testing import FakeReply
 from support.spans import attributes
 
@@ -111,9 +112,7 @@ def test_the_error_message_is_content(capturing: Any, fake: Any, client: Any) ->
 
 
 def _input(message: Any) -> Any:
-    found = read_content("chat", {"messages": [message]}, {}).input_messages
-    assert found is not None
-    return json.loads(found)[0]
+    return without_blobs(read_content("chat", {"messages": [message]}, {}).input_messages)[0]
 
 
 @pytest.mark.parametrize(
@@ -159,9 +158,8 @@ def test_items_of_a_responses_call_have_their_place() -> None:
         {"type": "web_search_call", "id": "w1", "status": "completed"},
     ]
     found = read_content("responses", {"input": given}, {}).input_messages
-    assert found is not None
-    assert "zzz" not in found
-    assert [(message["role"], message["parts"][0]["type"]) for message in json.loads(found)] == [
+    assert "zzz" not in str(found)
+    assert [(message["role"], message["parts"][0]["type"]) for message in found] == [
         ("user", "text"),
         ("assistant", "reasoning"),
         ("assistant", "tool_call"),
@@ -196,10 +194,8 @@ def test_a_large_file_gives_way_to_its_size(part: Any) -> None:
     ],
 )
 def test_content_beyond_the_limit_is_cut_says_so_and_is_still_json(messages: Any) -> None:
-    found = read_content("chat", {"messages": messages}, {}).input_messages
-    assert found is not None
-    assert len(found) <= MAX_CHARS
-    assert "[llmtrace: " in found
-    kept = json.loads(found)
+    kept = bounded(read_content("chat", {"messages": messages}, {}).input_messages, Limits())
+    assert len(encoded(kept)) <= Limits().attribute_chars
+    assert "[llmtrace: " in encoded(kept)
     assert kept[0]["parts"][0]["content"].startswith(messages[0]["content"][:9])
     assert kept[-1]["role"] == "user"

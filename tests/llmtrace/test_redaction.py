@@ -132,6 +132,7 @@ def test_json_stays_json_and_is_not_changed_in_place(value: Any) -> None:
         ("o'brien@example.ie, müller@bücher.example", "[redacted: email], [redacted: email]"),
         ("?to=ada%40example.com&x=1", "?to=[redacted: email]&x=1"),
         ("card 1234 4111 1111 1111 1111", "card 1234 [redacted: card]"),
+        ("4111 1111 1111 1111 0 of 4111-1111-1111-1111", "[redacted: card] 0 of [redacted: card]"),
         ("amex 3782 822463 10005", "amex [redacted: card]"),
         ("DE89 3704 0044 0532 0130 00 AND MORE", "[redacted: iban] AND MORE"),
         ("call +49 (0)30 1234567 now", "call [redacted: phone] now"),

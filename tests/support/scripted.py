@@ -27,11 +27,12 @@ class Scripted:
         self.requests: list[Json] = []
         """Bodies as they came, newest last."""
         self._body: Json | None = None
+        self._status = 200
         self._events: list[Json | str] = []
 
-    def answers(self, body: Json) -> None:
+    def answers(self, body: Json, *, status: int = 200) -> None:
         """From now on answer this."""
-        self._body = body
+        self._body, self._status = body, status
 
     def streams(self, *events: Json | str) -> None:
         """From now on answer these events; one with a ``type`` is named by it."""
@@ -43,7 +44,7 @@ class Scripted:
         if self._body is not None:
             # Python's own spelling of NaN and Infinity is let through, as some servers have it.
             return httpx2.Response(
-                200, headers={"content-type": "application/json"}, content=json.dumps(self._body).encode()
+                self._status, headers={"content-type": "application/json"}, content=json.dumps(self._body).encode()
             )
         pieces = [_event(event).encode() for event in self._events]
         return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=_Pieces(pieces))
