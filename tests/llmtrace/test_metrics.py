@@ -215,7 +215,7 @@ def test_an_unsampled_call_has_no_span_and_no_content_and_is_measured_all_the_sa
 ) -> None:
     fake.plan = lambda _: FakeReply(input_tokens=1000, output_tokens=100)
     read: list[object] = []
-    monkeypatch.setattr("llmtrace.telling.read_content", read.append)
+    monkeypatch.setattr("llmtrace.capture.read_content", read.append)
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
     _instrument(meters, sampler=ALWAYS_OFF)
     client.chat.completions.create(**CHAT)
