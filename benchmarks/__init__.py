@@ -1,0 +1,1 @@
+"""What llmtrace costs and what it bears: scripts, each run by hand."""
