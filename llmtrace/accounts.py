@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from llmtrace.calls import Attempt, Call, Content, Failure, Headers, Reply, Timing
 from llmtrace.features import Features
-from llmtrace.prices import Cost, Unpriced
+from llmtrace.prices import Cost, Source, Unpriced
 from llmtrace.reading.json_values import Json
 from llmtrace.signals import Signals
 
@@ -23,6 +23,8 @@ class Account:
     """Those of the last answer, be it an error."""
     attempts: tuple[Attempt, ...] = ()
     """Those the client made again, in order: as many as there were retries."""
+    answered_by: Source | None = None
+    """``local_cache`` when no provider was asked, which costs nothing; None: one was."""
     cost: Cost | Unpriced | None = None
     """None for a call that is not read, or that failed before anything was used."""
     content: Content | None = None

@@ -66,7 +66,7 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
             **_conversation(account.call, account.reply),
             **_headers(account.headers),
             **_retries(account.attempts, account.timing),
-            **_cost(account.cost, account.reply),
+            **_cost(account.cost),
             **derived_attributes(account),
             **(failure_attributes(account.failure) if account.failure else {}),
         }
@@ -164,6 +164,7 @@ def _reply(reply: Reply, timing: Timing) -> Attributes:
         names.RESPONSE_TIME_TO_FIRST_CHUNK: _seconds(timing.start_ns, timing.first_chunk_ns),
         names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),
         **(_usage(reply.usage) if reply.usage else {}),
+        **{names.TOOL_CALLS[ran.tool]: ran.count for ran in reply.tools if ran.tool in names.TOOL_CALLS},
     }
 
 
@@ -185,22 +186,25 @@ def _retries(attempts: tuple[Attempt, ...], timing: Timing) -> Attributes:
     return {names.RETRY_COUNT: len(attempts) or None, names.RETRY_LOST_TIME: lost_s(attempts, timing)}
 
 
-def _cost(cost: Cost | Unpriced | None, reply: Reply) -> Attributes:
+def _cost(cost: Cost | Unpriced | None) -> Attributes:
     if cost is None:
         return {}
     if isinstance(cost, Unpriced):
         return {names.COST_UNPRICED_REASON: cost.reason}
     return {
         names.COST_USD: _decimal(cost.usd),
+        names.COST_SOURCE: cost.source,
         names.COST_TIER: cost.tier,
         names.COST_PRICE_MODEL: cost.price_model,
         names.COST_PRICE_VERSION: cost.version,
-        names.COST_UNIT_PRICE_INPUT: _decimal(cost.input_price),
-        names.COST_UNIT_PRICE_OUTPUT: _decimal(cost.output_price),
-        names.COST_UNIT_PRICE_CACHE_READ: _decimal(cost.cache_read_price),
-        names.COST_UNIT_PRICE_CACHE_CREATION: _decimal(cost.cache_write_price),
         names.COST_ASSUMED_PROVIDER: cost.assumed_provider,
-        names.COST_EXCLUDES: reply.hosted_tools or None,
+        names.COST_EXCLUDES: cost.excludes or None,
+        **{names.COST_PARTS[part]: _decimal(usd) for part, usd in cost.parts.items()},
+        **{
+            names.COST_UNIT_PRICES[kind]: _decimal(price)
+            for kind, price in cost.unit_prices.items()
+            if kind in names.COST_UNIT_PRICES
+        },
     }
 
 
@@ -231,15 +235,7 @@ def _parameters(sent: Parameters) -> Attributes:
 
 
 def _usage(usage: Usage) -> Attributes:
-    return {
-        names.USAGE_INPUT_TOKENS: usage.input,
-        names.USAGE_OUTPUT_TOKENS: usage.output,
-        names.USAGE_CACHE_READ_TOKENS: usage.cache_read,
-        names.USAGE_CACHE_CREATION_TOKENS: usage.cache_write,
-        names.USAGE_REASONING_TOKENS: usage.reasoning,
-        names.USAGE_AUDIO_INPUT_TOKENS: usage.audio_input,
-        names.USAGE_AUDIO_OUTPUT_TOKENS: usage.audio_output,
-    }
+    return {name: getattr(usage, field) for field, name in names.USAGE.items()}
 
 
 def _seconds(start_ns: int, at_ns: int | None) -> float | None:

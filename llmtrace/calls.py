@@ -75,6 +75,8 @@ class Parameters:
     output_type: str | None = None
     encoding_format: str | None = None
     dimensions: int | None = None
+    web_search: bool = False
+    """Whether ``web_search_options`` were sent with a chat: the answer does not tell how often was searched."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,17 +94,51 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Token counts exactly as the provider reported them; None means not reported, which is not 0."""
+    """Counts exactly as the provider reported them; None means not reported, which is not 0."""
 
     input: int | None = None
     """All input tokens, cached ones included."""
     output: int | None = None
-    """All output tokens, reasoning included."""
+    """All output tokens, reasoning included (a few providers leave it out: ``total`` tells)."""
+    total: int | None = None
     cache_read: int | None = None
     cache_write: int | None = None
+    cache_write_12h: int | None = None
+    """Those of ``cache_write`` that are kept for 12 hours, at another price."""
     reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
+    image_input: int | None = None
+    image_output: int | None = None
+    video_input: int | None = None
+    text_input: int | None = None
+    text_output: int | None = None
+    audio_cache_read: int | None = None
+    """Those of ``cache_read`` that are audio."""
+    image_cache_read: int | None = None
+    text_cache_read: int | None = None
+    accepted_prediction: int | None = None
+    """Tokens of a predicted output that stand in the answer."""
+    rejected_prediction: int | None = None
+    """Tokens of a predicted output that do not; billed as output all the same."""
+    audio_seconds: float | None = None
+    """Length of the audio, for models billed by it."""
+    characters: int | None = None
+    """Length of the text to speak, for models billed by it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCalls:
+    """How often one of the provider's own tools ran in a call."""
+
+    tool: str
+    """``web_search``, ``file_search``, ``code_interpreter``, ``image_generation``, ``computer``, ``mcp``, ..."""
+    count: int
+    """Items of this tool in the answer."""
+    billed: int | None = None
+    """How many of them are billed by the piece at the usual fee; None when that is not told."""
+    is_billed_apart: bool = True
+    """Whether the provider asks a fee beyond the tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,8 +210,8 @@ class Reply:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     conversation: str | None = None
-    hosted_tools: tuple[str, ...] = ()
-    """Tools the provider itself ran, by item type: ``web_search_call``, ... It bills them apart from tokens."""
+    tools: tuple[ToolCalls, ...] = ()
+    """Tools the provider itself ran, by name."""
     failure: Failure | None = None
     """An error told inside an answer that began well: a failed response, an error event in a stream."""
 

@@ -115,6 +115,7 @@ class _Instrumentation:
         cls, settings: Settings, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
+        from llmtrace.costing import CostStage
         from llmtrace.metering import Metering
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
@@ -127,12 +128,13 @@ class _Instrumentation:
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
         tracing = Tracing(settings, worker, tracer_provider)
         metering = Metering(settings, worker, meter_provider)
+        costs = CostStage()
         observer = Observer(
             tracing=tracing,
             metering=metering,
             worker=worker,
-            teller=make_teller(settings, metering),
-            unsampled_teller=make_unsampled_teller(metering),
+            teller=make_teller(settings, metering, costs),
+            unsampled_teller=make_unsampled_teller(metering, costs),
             baggage=settings.accepted_baggage,
         )
         seam = Seam(observer)

@@ -187,40 +187,151 @@ USAGE_AUDIO_INPUT_TOKENS: Final = _attribute(
 USAGE_AUDIO_OUTPUT_TOKENS: Final = _attribute(
     "gen_ai.usage.audio.output_tokens", "int", GENAI, "part of the output tokens"
 )
+USAGE_IMAGE_INPUT_TOKENS: Final = _attribute(
+    "gen_ai.usage.image.input_tokens", "int", GENAI, "part of the input tokens"
+)
+USAGE_VIDEO_INPUT_TOKENS: Final = _attribute(
+    "gen_ai.usage.video.input_tokens", "int", GENAI, "part of the input tokens"
+)
+USAGE_TEXT_INPUT_TOKENS: Final = _attribute("gen_ai.usage.text.input_tokens", "int", GENAI, "part of the input tokens")
+USAGE_TEXT_OUTPUT_TOKENS: Final = _attribute(
+    "gen_ai.usage.text.output_tokens", "int", GENAI, "part of the output tokens"
+)
+USAGE_IMAGE_OUTPUT_TOKENS: Final = _attribute(
+    "llmtrace.usage.image.output_tokens", "int", LLMTRACE, "part of the output tokens"
+)
+USAGE_CACHE_WRITE_12H_TOKENS: Final = _attribute(
+    "llmtrace.usage.cache_creation_12h.input_tokens", "int", LLMTRACE, "of those written to cache, kept for 12 hours"
+)
+USAGE_AUDIO_CACHE_READ_TOKENS: Final = _attribute(
+    "llmtrace.usage.audio.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, audio"
+)
+USAGE_IMAGE_CACHE_READ_TOKENS: Final = _attribute(
+    "llmtrace.usage.image.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, image"
+)
+USAGE_TEXT_CACHE_READ_TOKENS: Final = _attribute(
+    "llmtrace.usage.text.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, text"
+)
+USAGE_ACCEPTED_PREDICTION_TOKENS: Final = _attribute(
+    "llmtrace.usage.accepted_prediction.output_tokens", "int", LLMTRACE, "of a predicted output, in the answer"
+)
+USAGE_REJECTED_PREDICTION_TOKENS: Final = _attribute(
+    "llmtrace.usage.rejected_prediction.output_tokens",
+    "int",
+    LLMTRACE,
+    "of a predicted output, not in the answer; billed as output",
+)
+USAGE_AUDIO_SECONDS: Final = _attribute(
+    "llmtrace.usage.audio.seconds", "double", LLMTRACE, "length of the audio, of models billed by it"
+)
+USAGE_CHARACTERS: Final = _attribute(
+    "llmtrace.usage.characters", "int", LLMTRACE, "length of the text, of models billed by it"
+)
+USAGE: Final = {
+    "input": USAGE_INPUT_TOKENS,
+    "output": USAGE_OUTPUT_TOKENS,
+    "cache_read": USAGE_CACHE_READ_TOKENS,
+    "cache_write": USAGE_CACHE_CREATION_TOKENS,
+    "cache_write_12h": USAGE_CACHE_WRITE_12H_TOKENS,
+    "reasoning": USAGE_REASONING_TOKENS,
+    "audio_input": USAGE_AUDIO_INPUT_TOKENS,
+    "audio_output": USAGE_AUDIO_OUTPUT_TOKENS,
+    "image_input": USAGE_IMAGE_INPUT_TOKENS,
+    "image_output": USAGE_IMAGE_OUTPUT_TOKENS,
+    "video_input": USAGE_VIDEO_INPUT_TOKENS,
+    "text_input": USAGE_TEXT_INPUT_TOKENS,
+    "text_output": USAGE_TEXT_OUTPUT_TOKENS,
+    "audio_cache_read": USAGE_AUDIO_CACHE_READ_TOKENS,
+    "image_cache_read": USAGE_IMAGE_CACHE_READ_TOKENS,
+    "text_cache_read": USAGE_TEXT_CACHE_READ_TOKENS,
+    "accepted_prediction": USAGE_ACCEPTED_PREDICTION_TOKENS,
+    "rejected_prediction": USAGE_REJECTED_PREDICTION_TOKENS,
+    "audio_seconds": USAGE_AUDIO_SECONDS,
+    "characters": USAGE_CHARACTERS,
+}
+"""Field of ``Usage`` -> attribute; ``total`` has none, the others add up to it."""
+
+TOOL_CALLS: Final = {
+    tool: _attribute(f"llmtrace.tools.{tool}.calls", "int", LLMTRACE, f"times the provider {did}")
+    for tool, did in {
+        "web_search": "searched the web or opened a page of it",
+        "file_search": "searched files",
+        "code_interpreter": "ran code",
+        "image_generation": "made an image",
+        "computer": "asked for an action at a computer",
+        "mcp": "called a tool of an MCP server",
+        "shell": "ran a shell",
+    }.items()
+}
+"""Tool -> how often the provider ran it, by the items of the answer."""
 
 # Money
-COST_USD: Final = _attribute(
-    "llmtrace.cost.usd", "string", LLMTRACE, "decimal US dollars at list price; absent when not known"
-)
+COST_USD: Final = _attribute("llmtrace.cost.usd", "string", LLMTRACE, "decimal US dollars; absent when not known")
 COST_UNPRICED_REASON: Final = _attribute(
     "llmtrace.cost.unpriced_reason", "string", LLMTRACE, "why there is no cost on a call that was answered"
 )
-COST_PRICE_VERSION: Final = _attribute("llmtrace.cost.price_version", "string", LLMTRACE, "price list and its version")
+COST_PRICE_VERSION: Final = _attribute(
+    "llmtrace.cost.price_version", "string", LLMTRACE, "price list or the user's file, and its version"
+)
 COST_PRICE_MODEL: Final = _attribute(
-    "llmtrace.cost.price_model", "string", LLMTRACE, "`provider/model` of the row of the price list that was used"
+    "llmtrace.cost.price_model",
+    "string",
+    LLMTRACE,
+    "row that was used: `provider/model` of the price list, or its place in the user's file",
 )
 COST_ASSUMED_PROVIDER: Final = _attribute(
     "llmtrace.cost.assumed_provider", "string", LLMTRACE, "whose list was used for a host nobody knows: `openai`"
 )
 COST_TIER: Final = _attribute("llmtrace.cost.tier", "string", LLMTRACE, "`standard`, `flex`, `priority`, ...")
-COST_UNIT_PRICE_INPUT: Final = _attribute(
-    "llmtrace.cost.unit_price.input", "string", LLMTRACE, "decimal US dollars per million input tokens"
+COST_UNIT_PRICES: Final = {
+    kind: _attribute(f"llmtrace.cost.unit_price.{name}", "string", LLMTRACE, f"decimal US dollars {meaning}")
+    for kind, name, meaning in (
+        ("input", "input", "per million input tokens"),
+        ("output", "output", "per million output tokens"),
+        ("cache_read", "cache_read", "per million tokens read from cache"),
+        ("cache_write", "cache_creation", "per million tokens written to cache"),
+        ("reasoning", "reasoning", "per million tokens of reasoning, where they have a price of their own"),
+        ("audio_input", "audio_input", "per million input tokens of audio, if there were any"),
+        ("audio_output", "audio_output", "per million output tokens of audio, if there were any"),
+        ("audio_cache_read", "audio_cache_read", "per million tokens of audio read from cache, if there were any"),
+        ("image_input", "image_input", "per million input tokens of images, if there were any"),
+        ("image_output", "image_output", "per million output tokens of images, if there were any"),
+        ("image_cache_read", "image_cache_read", "per million tokens of images read from cache, if there were any"),
+        ("video_input", "video_input", "per million input tokens of video, if there were any"),
+        ("audio_seconds", "audio_hour", "per hour of audio"),
+        ("characters", "characters", "per million characters"),
+        ("requests", "requests", "per thousand calls"),
+        ("web_search", "web_search", "per web search, if there were any"),
+        ("file_search", "file_search", "per file search, if there were any"),
+        ("code_interpreter", "code_interpreter", "per run of code, if there were any"),
+        ("image_generation", "image_generation", "per image made by a tool, if there were any"),
+    )
+}
+"""Kind of ``Cost`` -> attribute."""
+COST_EXCLUDES: Final = _attribute(
+    "llmtrace.cost.excludes",
+    "string[]",
+    LLMTRACE,
+    "tools the provider ran and bills apart, at a fee that is not known: not in the cost",
 )
-COST_UNIT_PRICE_OUTPUT: Final = _attribute(
-    "llmtrace.cost.unit_price.output", "string", LLMTRACE, "decimal US dollars per million output tokens"
-)
-COST_UNIT_PRICE_CACHE_READ: Final = _attribute(
-    "llmtrace.cost.unit_price.cache_read", "string", LLMTRACE, "decimal US dollars per million tokens read from cache"
-)
-COST_UNIT_PRICE_CACHE_CREATION: Final = _attribute(
-    "llmtrace.cost.unit_price.cache_creation",
+COST_SOURCE: Final = _attribute(
+    "llmtrace.cost.source",
     "string",
     LLMTRACE,
-    "decimal US dollars per million tokens written to cache",
+    "`list`, `negotiated` (the user's own prices), or `local_cache` (no provider was asked: 0)",
 )
-COST_EXCLUDES: Final = _attribute(
-    "llmtrace.cost.excludes", "string[]", LLMTRACE, "tools the provider ran and bills apart: not in the cost"
-)
+COST_PARTS: Final = {
+    part: _attribute(f"llmtrace.cost.{name}_usd", "string", LLMTRACE, f"part of the cost: {meaning}")
+    for part, name, meaning in (
+        ("input", "input", "input that was neither read from cache nor written to it"),
+        ("cache_read", "cache_read", "input read from cache"),
+        ("cache_write", "cache_creation", "input written to cache"),
+        ("output", "output", "output, reasoning included"),
+        ("requests", "requests", "what the call itself costs"),
+        ("tools", "tools", "fees of the provider's tools"),
+    )
+}
+"""Part of ``Cost`` -> attribute, written when there was any."""
 
 # Signals of quality, told without a judge
 CONFIDENCE_TOKENS: Final = _attribute(

@@ -11,14 +11,15 @@ from llmtrace.metrics import MetricsOutlet
 from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
-from llmtrace.telling import Outlet, Stage, Teller, answer_stage, cost_stage, request_stage
+from llmtrace.telling import Outlet, Stage, Teller, answer_stage, request_stage
 
 if TYPE_CHECKING:
+    from llmtrace.costing import CostStage
     from llmtrace.metering import Metering
     from llmtrace.settings import Settings
 
 
-def make_teller(settings: Settings, metering: Metering) -> Teller:
+def make_teller(settings: Settings, metering: Metering, costs: CostStage) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
     stages: list[Stage] = [
@@ -27,7 +28,7 @@ def make_teller(settings: Settings, metering: Metering) -> Teller:
         answer_stage,
         headers_stage,
         attempts_stage,
-        cost_stage,
+        costs,
         signals_stage,
     ]
     if settings.text_features:
@@ -38,8 +39,8 @@ def make_teller(settings: Settings, metering: Metering) -> Teller:
     return Teller(stages=stages, outlets=outlets, counts=counted)
 
 
-def make_unsampled_teller(metering: Metering) -> Teller:
+def make_unsampled_teller(metering: Metering, costs: CostStage) -> Teller:
     """The teller of calls without a span: what metrics need, and no content."""
     counted = MetricsOutlet(metering)
-    stages = [request_stage, answer_stage, cost_stage]
+    stages: list[Stage] = [request_stage, answer_stage, costs]
     return Teller(stages=stages, outlets=[counted], counts=counted)

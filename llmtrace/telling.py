@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from llmtrace import faults
 from llmtrace.accounts import Account
-from llmtrace.prices import Unpriced, price_call
 from llmtrace.reading.requests import read_request
 
 if TYPE_CHECKING:
@@ -68,17 +67,6 @@ def answer_stage(collected: Collected, account: Account) -> None:
     """The reply, its times, and what went wrong inside it."""
     told = collected.read(account.sent)
     account.body, account.reply, account.timing, account.failure = told.body, told.reply, told.timing, told.failure
-
-
-def cost_stage(collected: Collected, account: Account) -> None:
-    """The price of a call that used something."""
-    used = account.reply.usage is not None
-    if not account.call.operation.wire or (account.failure is not None and not used):
-        return
-    if not used and not collected.kept_whole:
-        account.cost = Unpriced(reason="body_not_kept")
-        return
-    account.cost = price_call(account.call, account.reply, account.timing.start_ns)
 
 
 class _Alone:

@@ -9,6 +9,7 @@ from typing import Any
 from llmtrace.calls import Failure, Reply
 from llmtrace.reading.json_values import Json, items, mapping, text
 from llmtrace.reading.requests import conversation_id
+from llmtrace.reading.tools import read_tools
 from llmtrace.reading.usage import is_malformed, read_usage
 
 LARGE_BODY_BYTES = 256 * 1024
@@ -88,7 +89,7 @@ def _responses(body: Json) -> Reply:
         usage_malformed=is_malformed(body.get("usage")),
         service_tier=text(body.get("service_tier")),
         conversation=conversation_id(body.get("conversation")),
-        hosted_tools=tuple(sorted({kind for kind in kinds if _is_hosted_tool(kind)})),
+        tools=read_tools(body),
         failure=read_failure(body.get("error")) if failed else None,
     )
 
@@ -100,10 +101,6 @@ def _finish_reasons(status: str | None, body: Json, kinds: list[str]) -> tuple[s
         reason = text(mapping(body.get("incomplete_details")).get("reason"))
         return (_FINISH_OF_REASON.get(reason, reason),) if reason else ()
     return ("error",) if status == "failed" else ()
-
-
-def _is_hosted_tool(kind: str) -> bool:
-    return kind.endswith("_call") and kind not in ("function_call", "custom_tool_call", "computer_call", "mcp_call")
 
 
 def _value_after(body: bytes, key: str) -> Any:

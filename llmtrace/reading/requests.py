@@ -64,6 +64,7 @@ def _parameters(body: Json) -> Parameters:
         output_type=_output_type(body),
         encoding_format=text(body.get("encoding_format")),
         dimensions=count(body.get("dimensions")),
+        web_search=isinstance(body.get("web_search_options"), dict),
     )
 
 

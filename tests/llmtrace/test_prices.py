@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtrace.calls import Call, Operation, Parameters, Reply, Server, Usage
-from llmtrace.prices import Cost, Unpriced, price_call
+from llmtrace.prices import Cost, PriceBook, Unpriced
 from llmtrace.testing import FakeReply
 from support.spans import attributes
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+BOOK = PriceBook()
 TODAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -41,7 +42,7 @@ def _price(
         model=asked,
         parameters=Parameters(service_tier=tier_asked),
     )
-    return price_call(call, Reply(model=answered, usage=usage, service_tier=tier), int(at.timestamp() * 1e9))
+    return BOOK.price_call(call, Reply(model=answered, usage=usage, service_tier=tier), int(at.timestamp() * 1e9))
 
 
 SOME = Usage(input=1000, output=100, cache_read=400, reasoning=60)
@@ -52,11 +53,8 @@ def test_cached_tokens_are_priced_once_and_reasoning_is_not_added_on_top() -> No
     assert isinstance(cost, Cost)
     assert cost.usd == (600 * Decimal("2.5") + 400 * Decimal("1.25") + 100 * Decimal(10)) / 1_000_000
     assert (cost.tier, cost.price_model) == ("standard", "openai/gpt-4o")
-    assert (cost.input_price, cost.output_price, cost.cache_read_price) == (
-        Decimal("2.5"),
-        Decimal(10),
-        Decimal("1.25"),
-    )
+    assert cost.unit_prices == {"input": Decimal("2.5"), "output": Decimal(10), "cache_read": Decimal("1.25")}
+    assert cost.parts == {"input": Decimal("0.0015"), "cache_read": Decimal("0.0005"), "output": Decimal("0.001")}
 
 
 def test_the_tier_that_answered_is_the_tier_that_is_billed() -> None:
@@ -142,6 +140,8 @@ def test_price_version_tier_and_unit_prices_are_on_the_span(traces: Any, fake: A
     assert version.startswith("genai-prices/")
     assert found == {
         "llmtrace.cost.usd": "0.625",
+        "llmtrace.cost.input_usd": "0.625",
+        "llmtrace.cost.source": "list",
         "llmtrace.cost.tier": "flex",
         "llmtrace.cost.price_model": "openai/gpt-5",
         "llmtrace.cost.assumed_provider": "openai",

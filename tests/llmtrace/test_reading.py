@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtrace.calls import Usage
+from llmtrace.calls import ToolCalls, Usage
 from llmtrace.reading.content import read_content
 from llmtrace.reading.events import read_events
 from llmtrace.reading.replies import parse_reply, read_reply
@@ -104,7 +104,7 @@ def test_a_large_embeddings_body_is_read_around_its_vectors(usage_first: bool) -
     body = json.dumps({**usage, **data} if usage_first else {**data, **usage}).encode()
     reply = read_reply("embeddings", parse_reply("embeddings", body))
     assert reply.model == "text-embedding-3-small"
-    assert reply.usage == Usage(input=7)
+    assert reply.usage == Usage(input=7, total=7)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b"\xff\xfe"])
@@ -114,4 +114,4 @@ def test_a_body_that_is_no_object_reads_as_nothing(body: bytes) -> None:
 
 def test_tools_the_provider_ran_are_named() -> None:
     output = [{"type": "web_search_call"}, {"type": "function_call"}, {"type": "message"}]
-    assert read_reply("responses", {"output": output}).hosted_tools == ("web_search_call",)
+    assert read_reply("responses", {"output": output}).tools == (ToolCalls(tool="web_search", count=1),)

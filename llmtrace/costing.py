@@ -1,0 +1,47 @@
+"""The stage that prices a call, by the user's own prices and the price list. Both are loaded here, on the worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmtrace import faults
+from llmtrace.prices import NegotiatedPrices, PriceBook, PriceFileError, Unpriced, free_of_charge, load_prices
+
+if TYPE_CHECKING:
+    from llmtrace.accounts import Account
+    from llmtrace.readouts import Collected
+
+
+class CostStage:
+    """Fills the cost of a call that used something; a price file that is wrong is told once, and the list used."""
+
+    def __init__(self, own: NegotiatedPrices | str | None = None) -> None:
+        self._own = own
+        """The user's prices, or the path of their file, which is read when the first call is priced."""
+        self._book: PriceBook | None = None
+
+    def __call__(self, collected: Collected, account: Account) -> None:
+        """Price one call."""
+        if account.answered_by is not None:
+            account.cost = free_of_charge(account.answered_by)
+            return
+        used = account.reply.usage is not None
+        if not account.call.operation.wire or (account.failure is not None and not used):
+            return
+        if not used and not collected.kept_whole:
+            account.cost = Unpriced(reason="body_not_kept")
+            return
+        if self._book is None:
+            self._book = PriceBook(self._load())
+        account.cost = self._book.price_call(account.call, account.reply, account.timing.start_ns)
+
+    def _load(self) -> NegotiatedPrices:
+        if isinstance(self._own, NegotiatedPrices):
+            return self._own
+        if self._own is None:
+            return NegotiatedPrices()
+        try:
+            return load_prices(self._own)
+        except PriceFileError as error:
+            faults.say_once("prices", "llmtrace: %s; calls are priced at the price list", error)
+            return NegotiatedPrices()
