@@ -177,7 +177,12 @@ VARIABLES: Final = (
     Variable(name="OTEL_BSP_SCHEDULE_DELAY", default="1000", meaning="milliseconds between exports"),
     Variable(name="OTEL_BSP_MAX_QUEUE_SIZE", default="2048", meaning="ended spans that may wait for export"),
     Variable(name="OTEL_BSP_MAX_EXPORT_BATCH_SIZE", default="512", meaning="spans in one export"),
-    Variable(name="OTEL_TRACES_SAMPLER", default="parentbased_always_on", meaning="on a provider that llmtrace makes"),
+    Variable(
+        name="OTEL_TRACES_SAMPLER",
+        default="parentbased_always_on",
+        meaning="on a provider that llmtrace makes; `traceidratio` and `parentbased_traceidratio` keep the share that "
+        "`OTEL_TRACES_SAMPLER_ARG` says, and tell it",
+    ),
     Variable(
         name="OTEL_METRICS_EXPORTER",
         default="none",

@@ -49,7 +49,9 @@ class SpanOutlet:
             span.update_name(clean(span_name(call.operation, call.model)))
         for attempt in account.attempts:
             span.add_event(names.RETRY_EVENT, attempt_attributes(attempt), attempt.failed_ns)
-        span.set_attributes(account_attributes(account))
+        # The first again: the SDK's consistent samplers start a span without the attributes it was to start with.
+        started = start_attributes(call.operation, call.server, call.model)
+        span.set_attributes({**started, **account_attributes(account)})
         if self._with_content:
             span.set_attributes(content_attributes(account.content))
         if account.failure is not None:

@@ -15,6 +15,7 @@ from opentelemetry import trace
 from llmtrace import semconv
 from llmtrace._version import __version__
 from llmtrace.adopted import DRAIN_TIMEOUT_S, Adopted
+from llmtrace.sampling import own_sampler
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer, TracerProvider
@@ -77,5 +78,5 @@ class Tracing:
             from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
 
             distro = {semconv.DISTRO_NAME: "llmtrace", semconv.DISTRO_VERSION: __version__}
-            self._own = SdkTracerProvider(resource=Resource.create(distro))
+            self._own = SdkTracerProvider(own_sampler(), Resource.create(distro))
         return self._own

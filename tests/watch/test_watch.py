@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -264,3 +265,14 @@ def test_a_slow_scan_rests_so_that_it_takes_a_tenth_of_the_time(engine: Engine, 
     finally:
         del engine.client.query
     assert asked == [0, 20, 40]
+
+
+@pytest.mark.parametrize(("trace_state", "fires"), [("ot=th:c", True), ("", False)])
+def test_a_budget_counts_the_calls_that_sampling_left_out(
+    engine, make_watch, receiver: Receiver, trace_state: str, fires: bool
+):
+    names = ["project", "timestamp", "model", "user_id", "is_call", "status_code", "trace_state", "cost_usd"]
+    row = ["shop", NOON, "gpt-5", "alice", True, "UNSET", trace_state, Decimal("1.3")]
+    engine.client.insert("spans", [row], column_names=names)
+    run(make_watch(rule(receiver.url(), limit="5")))
+    assert [request.json["data"]["value"] for request in receiver.requests] == ([5.2] if fires else [])

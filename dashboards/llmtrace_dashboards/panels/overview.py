@@ -17,7 +17,7 @@ from llmtrace_dashboards.panels.navigation import follow, href
 from llmtrace_dashboards.queries import calls as queries
 
 Row = Mapping[str, Any]
-_NONE: Row = {"calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None}
+_NONE: Row = {"stored": 0, "calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None}
 
 
 def by_period(rows: list[dict[str, Any]]) -> tuple[Row | None, Row | None]:
@@ -40,9 +40,17 @@ def kpis(current: Current) -> None:
         _kpi("Latency, p95", _time(quick, "p95_ns"), _change(quick, quick_before, "p95_ns"), "inverse")
         _kpi("First token, p95", _time(quick, "ttft_p95_ns"), _change(quick, quick_before, "ttft_p95_ns"), "inverse")
     notes = [f"{figures.plural(unpriced, 'call')} without a known price"] if unpriced else []
+    notes += sampled(int(now["stored"]), calls)
     notes += ["whole minutes, from the rollup"] if queries.is_rolled_up(current.view, current.window) else []
     notes += [f"changes are against the {figures.duration(current.window.length_ms * 1e6)} before"]
     st.caption(" · ".join(notes))
+
+
+def sampled(stored: int, calls: int) -> list[str]:
+    """What is to be said when the calls that are stored stand for more."""
+    if stored >= calls:
+        return []
+    return [f"sampled: {figures.percent(stored / calls)} of calls stored; counts and sums are corrected"]
 
 
 def _kpi(label: str, value: str, delta: str | None, color: Any) -> None:

@@ -55,6 +55,9 @@ def summary(found: Mapping[str, Any]) -> str:
         parts.append(f":red[:material/error: {figures.plural(errors, 'failed call')}]")
     if unpriced:
         parts.append(f"{figures.plural(unpriced, 'call')} without a known price")
+    if calls < int(found["calls_made"]):
+        made = int(found["calls_made"])
+        parts.append(f"sampled: {figures.percent(calls / made)} of about {figures.count(made)} calls stored")
     return " · ".join(parts)
 
 

@@ -1,5 +1,5 @@
 -- Dollars per group over a window of spend_1m. One text for every grouping: a key that is not grouped by is constant
--- and folds away. spend_1m is an AggregatingMergeTree, so its rows are final only under sum() ... GROUP BY.
+-- and folds away. What sampling left out is added, as far as the spans tell it (schema/migrations, sampling). spend_1m is an AggregatingMergeTree, so its rows are final only under sum() ... GROUP BY.
 --
 -- Names are made valid UTF-8, as every reader needs them to be: OTLP does not promise it.
 -- A rule by user leaves out the calls that name no user; '(other)', the rollup's overflow, is a group like any other.
@@ -10,7 +10,7 @@ SELECT
     if({by_project:Bool}, toValidUTF8(project), '') AS project_value,
     if({by_user:Bool}, toValidUTF8(user_id), '') AS user_value,
     if({by_model:Bool}, toValidUTF8(model), '') AS model_value,
-    sum(cost_usd) AS spent
+    sum(cost_usd) + sum(unsampled_cost_usd) AS spent
 FROM spend_1m
 WHERE minute >= toDateTime({from_s:UInt32}, 'UTC')
   AND minute <= toDateTime({to_s:UInt32}, 'UTC')
@@ -28,7 +28,7 @@ SELECT
     if({by_project:Bool}, toValidUTF8(project), '') AS project_value,
     if({by_user:Bool}, toValidUTF8(user_id), '') AS user_value,
     if({by_model:Bool}, toValidUTF8(model), '') AS model_value,
-    sum(cost_usd) AS spent
+    sum(cost_usd) + sum(unsampled_cost_usd) AS spent
 FROM spend_1m
 WHERE minute >= toDateTime({from_s:UInt32}, 'UTC')
   AND minute <= toDateTime({to_s:UInt32}, 'UTC')

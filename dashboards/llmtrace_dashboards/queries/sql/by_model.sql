@@ -1,12 +1,10 @@
 -- One row per model, dearest first.
 SELECT
     spans.model AS model,
-    count() AS calls,
-    countIf(status_code = 'ERROR') AS errors,
-    countIf(status_code != 'ERROR' AND isNull(spans.cost_usd)) AS unpriced,
-    sum(spans.cost_usd) AS cost_usd,
-    sum(spans.input_tokens) AS input_tokens,
-    sum(spans.output_tokens) AS output_tokens,
+-- include: _corrected
+    sum(spans.corrected_cost_usd) AS cost_usd,
+    toUInt64(round(sum(spans.input_tokens * sampling_weight))) AS input_tokens,
+    toUInt64(round(sum(spans.output_tokens * sampling_weight))) AS output_tokens,
     quantileExact(0.95)(duration_ns) AS p95_ns,
     quantileExactOrNull(0.95)(time_to_first_token_ns) AS ttft_p95_ns
 FROM spans

@@ -1,10 +1,8 @@
 -- Calls, errors and spend per bucket, from spans.
 SELECT
     intDiv(toUnixTimestamp64Milli(timestamp), {bucket_ms:Int64}) * {bucket_ms:Int64} AS bucket_ms,
-    count() AS calls,
-    countIf(status_code = 'ERROR') AS errors,
-    countIf(status_code != 'ERROR' AND isNull(spans.cost_usd)) AS unpriced,
-    sum(ifNull(spans.cost_usd, 0)) AS cost_usd
+-- include: _corrected
+    sum(ifNull(spans.corrected_cost_usd, 0)) AS cost_usd
 FROM spans
 WHERE
         is_call AND

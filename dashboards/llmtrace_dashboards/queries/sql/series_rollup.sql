@@ -1,10 +1,7 @@
 -- Calls, errors and spend per bucket, from the rollup by minute.
 SELECT
     intDiv(toInt64(toUnixTimestamp(minute)) * 1000, {bucket_ms:Int64}) * {bucket_ms:Int64} AS bucket_ms,
-    sum(spend_1m.calls) AS calls,
-    sum(spend_1m.errors) AS errors,
-    sum(spend_1m.unpriced) AS unpriced,
-    sum(spend_1m.cost_usd) AS cost_usd
+-- include: _corrected_rollup
 FROM spend_1m
 WHERE
         minute >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')
