@@ -10,9 +10,11 @@ from llmtrace import faults
 from llmtrace.settings import Export, Settings, load_settings
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.redaction.policies import Redact
     from llmtrace.seam import Seam
@@ -27,6 +29,7 @@ def instrument(
     tracer_provider: TracerProvider | None = None,
     *,
     meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
     export: Export = "auto",
     endpoint: str | None = None,
     capture_content: bool | str | None = None,
@@ -46,6 +49,8 @@ def instrument(
             ``"none"`` adds nothing to the provider.
         endpoint: Base URL of the collector. None: ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT``,
             ``OTEL_EXPORTER_OTLP_ENDPOINT``, else ``http://127.0.0.1:4318``.
+        logger_provider: Where events go, when content is captured on them. None: the provider the app has set globally,
+            now or later; as long as there is none, one of our own, which sends to the collector with ``export="auto"``.
         capture_content: Where messages go: ``"no_content"`` (or False), ``"span_only"`` (or True), ``"event_only"``,
             ``"span_and_event"``. None: as ``OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`` says, which is nowhere
             by default.
@@ -64,7 +69,7 @@ def instrument(
         if _active is not None or settings.disabled:
             return
         try:
-            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider)
+            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider, logger_provider)
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
 
@@ -103,19 +108,27 @@ def settings_in_force() -> Settings | None:
 class _Instrumentation:
     """The parts of a running instrumentation."""
 
-    def __init__(self, settings: Settings, seam: Seam, tracing: Tracing, metering: Metering, worker: Worker) -> None:
+    def __init__(
+        self, settings: Settings, *, seam: Seam, tracing: Tracing, metering: Metering, logs: Logs, worker: Worker
+    ) -> None:
         self.settings = settings
         self.seam = seam
         self.tracing = tracing
         self.metering = metering
+        self.logs = logs
         self.worker = worker
 
     @classmethod
     def begin(
-        cls, settings: Settings, tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None
+        cls,
+        settings: Settings,
+        tracer_provider: TracerProvider | None,
+        meter_provider: MeterProvider | None,
+        logger_provider: LoggerProvider | None,
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
         from llmtrace.costing import CostStage
+        from llmtrace.logs import Logs
         from llmtrace.metering import Metering
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
@@ -129,11 +142,12 @@ class _Instrumentation:
         tracing = Tracing(settings, worker, tracer_provider)
         metering = Metering(settings, worker, meter_provider)
         costs = CostStage()
+        logs = Logs(settings, worker, logger_provider)
         observer = Observer(
             tracing=tracing,
             metering=metering,
             worker=worker,
-            teller=make_teller(settings, metering, costs),
+            teller=make_teller(settings, metering, costs, logs),
             unsampled_teller=make_unsampled_teller(metering, costs),
             baggage=settings.accepted_baggage,
         )
@@ -142,18 +156,22 @@ class _Instrumentation:
             faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
             tracing.release()
             metering.release()
+            logs.release()
             worker.stop()
             return None
-        return cls(settings, seam, tracing, metering, worker)
+        return cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, worker=worker)
 
     def flush(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
         flushed = self.tracing.flush(timeout_s)
-        return self.metering.flush(max(0.0, deadline - time.monotonic())) and flushed
+        for signal in (self.metering, self.logs):
+            flushed = signal.flush(max(0.0, deadline - time.monotonic())) and flushed
+        return flushed
 
     def end(self) -> None:
         self.seam.remove()
         self.tracing.release()
         self.metering.release()
+        self.logs.release()
         self.worker.stop()
         faults.reset()

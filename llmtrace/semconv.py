@@ -570,6 +570,22 @@ SERVICE_NAME: Final = "service.name"
 DISTRO_NAME: Final = "telemetry.distro.name"
 DISTRO_VERSION: Final = "telemetry.distro.version"
 
+# Events, and what only they have
+OPERATION_DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
+"""GENAI, ``docs/gen-ai/gen-ai-events.md``."""
+OPERATION_EXCEPTION_EVENT: Final = "gen_ai.client.operation.exception"
+"""GENAI, ``docs/gen-ai/gen-ai-exceptions.md``."""
+EXCEPTION_TYPE: Final = "exception.type"
+"""OTEL; so is the next."""
+EXCEPTION_MESSAGE: Final = "exception.message"
+
+
+def is_standard(name: str) -> bool:
+    """Whether an attribute is one of the conventions, not one of ours or of the app's."""
+    known = ATTRIBUTES.get(name)
+    return known is not None and known.source != LLMTRACE
+
+
 SCOPE_NAME: Final = "llmtrace"
 """Instrumentation scope of our spans; the exporter on an app's provider passes only this one."""
 

@@ -25,6 +25,7 @@ Capture = Literal["no_content", "span_only", "event_only", "span_and_event"]
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
 TRACES_PATH: Final = "/v1/traces"
+LOGS_PATH: Final = "/v1/logs"
 METRICS_PATH: Final = "/v1/metrics"
 Conventions = Literal["released", "latest", "both"]
 _CAPTURES: Final[dict[str, Capture]] = {
@@ -144,6 +145,16 @@ VARIABLES: Final = (
         meaning="base URL of the collector, `/v1/traces` is appended; read when neither of the above is given",
     ),
     Variable(
+        name="OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+        default="",
+        meaning="full URL events are sent to, by an app that has no logger provider; else `/v1/logs` of the collector",
+    ),
+    Variable(
+        name="OTEL_LOGS_EXPORTER",
+        default="otlp",
+        meaning="`none`: events go to a logger provider of the app, or nowhere",
+    ),
+    Variable(
         name="OTEL_SERVICE_NAME",
         default="unknown_service",
         meaning="name of the app, on a provider that llmtrace makes",
@@ -236,6 +247,9 @@ class Settings:
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
+    logs_url: str
+    exports_logs: bool
+    """Whether events of an app without a logger provider go to the collector."""
     metrics_url: str
     exports_metrics: bool
     """Whether metrics go out through a provider of our own while the app has none."""
@@ -308,6 +322,8 @@ def load_settings(
             *_weak_key(env),
         ),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
+        logs_url=_logs_url(endpoint, env),
+        exports_logs=export == "auto" and env.get("OTEL_LOGS_EXPORTER", "").strip().lower() != "none",
         metrics_url=_metrics_url(endpoint, env),
         exports_metrics="otlp" in _words(env.get("OTEL_METRICS_EXPORTER")),
         conventions=_conventions(env),
@@ -381,6 +397,13 @@ def _traces_url(endpoint: str | None, env: Mapping[str, str]) -> str:
     if full := env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         return full
     return (env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/") + TRACES_PATH
+
+
+def _logs_url(endpoint: str | None, env: Mapping[str, str]) -> str:
+    if endpoint is None and (full := env.get("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")):
+        return full
+    base = endpoint or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT
+    return base.rstrip("/").removesuffix(TRACES_PATH) + LOGS_PATH
 
 
 def _metrics_url(endpoint: str | None, env: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmtrace.attempts import attempts_stage, headers_stage
 from llmtrace.capture import CaptureStage, LabelsStage
+from llmtrace.events import EventOutlet
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
 from llmtrace.signals import signals_stage
@@ -15,11 +16,12 @@ from llmtrace.telling import Outlet, Stage, Teller, answer_stage, request_stage
 
 if TYPE_CHECKING:
     from llmtrace.costing import CostStage
+    from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.settings import Settings
 
 
-def make_teller(settings: Settings, metering: Metering, costs: CostStage) -> Teller:
+def make_teller(settings: Settings, metering: Metering, costs: CostStage, logs: Logs) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
     stages: list[Stage] = [
@@ -36,6 +38,8 @@ def make_teller(settings: Settings, metering: Metering, costs: CostStage) -> Tel
     if settings.captures_content:
         stages.append(CaptureStage(redactor=settings.redactor, limits=settings.limits))
     outlets: list[Outlet] = [SpanOutlet(with_content=settings.content_on_spans), counted]
+    if settings.content_on_events:
+        outlets.append(EventOutlet(logs))
     return Teller(stages=stages, outlets=outlets, counts=counted)
 
 

@@ -1,6 +1,6 @@
 """What the worker does with a call that is over: stages fill an account of it, outlets write the account.
 
-    collected ──▶ request ──▶ answer ──▶ cost ──▶ ... ──▶ content ──▶ outlets: the span, metrics
+    collected ──▶ request ──▶ answer ──▶ cost ──▶ ... ──▶ content ──▶ outlets: the span, metrics, events
 
 Every stage and every outlet stands alone: a fault in one takes nothing from the others.
 """

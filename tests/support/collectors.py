@@ -17,7 +17,9 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, dict[str, str], ExportTraceServiceRequest]] = []
         self.raw: list[tuple[str, dict[str, str], bytes]] = []
-        """Metrics, as they came."""
+        """Metrics and logs, as they came."""
+        self.status = 200
+        """What logs are answered with."""
 
     @property
     def url(self) -> str:
@@ -44,11 +46,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         headers = {k.lower(): v for k, v in self.headers.items()}
         body = self.rfile.read(int(headers["content-length"]))
-        if self.path == "/v1/metrics":
+        if self.path in ("/v1/metrics", "/v1/logs"):
             self.server.raw.append((self.path, headers, body))
         else:
             self.server.received.append((self.path, headers, ExportTraceServiceRequest.FromString(body)))
-        self.send_response(200)
+        self.send_response(self.server.status if self.path == "/v1/logs" else 200)
         self.send_header("content-length", "0")
         self.end_headers()
 
