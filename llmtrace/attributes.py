@@ -50,6 +50,8 @@ def start_attributes(operation: Operation, server: Server, model: str | None) ->
         names.PROVIDER_NAME: server.provider,
         names.SERVER_ADDRESS: clean(server.address),
     }
+    if operation.protocol:
+        attributes[names.NETWORK_PROTOCOL_NAME] = operation.protocol
     if server.port is not None:
         attributes[names.SERVER_PORT] = server.port
     if model:

@@ -20,6 +20,8 @@ class Operation:
     """How bodies are spelled: ``chat``, ``responses``, ``completions``, ``embeddings`` or ``""`` (not read)."""
     api_type: str | None = None
     """``openai.api.type``, or None where the convention has no value."""
+    protocol: str | None = None
+    """``network.protocol.name`` where it is not HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

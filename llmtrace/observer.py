@@ -12,6 +12,7 @@ from opentelemetry.trace import set_span_in_context
 from llmtrace import clock, spans
 from llmtrace.baggage import inherited
 from llmtrace.currents import go_back
+from llmtrace.exchanges import Origin
 from llmtrace.identity import current_identity
 from llmtrace.operations import operation_of
 from llmtrace.recordings import Recording
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from llmtrace.calls import Identity, Server
+    from llmtrace.calls import Identity, Operation, Server
     from llmtrace.metering import Metering
     from llmtrace.telling import Teller
     from llmtrace.tracing import Tracing
@@ -60,7 +61,7 @@ class Observer:
     ) -> None:
         self._tracing = tracing
         self._metering = metering
-        self._worker = worker
+        self.worker = worker
         self._teller = teller
         self._unsampled_teller = unsampled_teller
         self._baggage = baggage
@@ -93,10 +94,43 @@ class Observer:
                 model=model,
                 identity=self._identity(context),
                 sent=sent,
-                worker=self._worker,
+                worker=self.worker,
                 teller=self._teller if sampled else self._unsampled_teller,
             )
         return Observation(recording, otel_context.attach(set_span_in_context(span, context)))
+
+    def origin(self) -> Origin | None:
+        """Where and for whom something is asked here; None when it is not to be seen."""
+        context = otel_context.get_current()
+        if any(context.get(key) for key in _SUPPRESS_KEYS):
+            return None
+        return Origin(context=context, identity=self._identity(context))
+
+    def record(
+        self, operation: Operation, server: Server, model: str | None, origin: Origin, *, start_ns: int
+    ) -> Recording | None:
+        """Record what was asked elsewhere and earlier; None when nobody would hear of it.
+
+        Its span is never current: nothing runs inside.
+        """
+        tracer = self._tracing.tracer()
+        if tracer is None:
+            return None
+        span = spans.start_span(tracer, operation, server, model, context=origin.context, start_ns=start_ns)
+        sampled = span.is_recording()
+        if not sampled and not self._metering.listens():
+            return None
+        return Recording(
+            span=span,
+            start_ns=start_ns,
+            operation=operation,
+            server=server,
+            model=model,
+            identity=origin.identity,
+            sent=None,
+            worker=self.worker,
+            teller=self._teller if sampled else self._unsampled_teller,
+        )
 
     def _identity(self, context: Context) -> Identity:
         said = current_identity()

@@ -15,6 +15,8 @@ from llmtrace.calls import Operation
 
 CHAT: Final = Operation(name="chat", wire="chat", api_type="chat_completions")
 RESPONSES: Final = Operation(name="chat", wire="responses", api_type="responses")
+RESPONSES_SOCKET: Final = Operation(name="chat", wire="responses", api_type="responses", protocol="websocket")
+REALTIME: Final = Operation(name="chat", wire="responses", api_type="realtime", protocol="websocket")
 TEXT_COMPLETION: Final = Operation(name="text_completion", wire="completions")
 RETRIEVAL: Final = Operation(name="retrieval", wire="")
 EMBEDDINGS: Final = Operation(name="embeddings", wire="embeddings")

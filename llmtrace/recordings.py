@@ -141,6 +141,11 @@ class Recording:
 
     # --- from here on: the worker thread ------------------------------------------------------------------------
 
+    def tell(self, outcome: Outcome) -> None:
+        """End the recording here: for what is collected on the worker itself, where nobody else can end it."""
+        self._once.clear()
+        self._finish(outcome)
+
     def _finish(self, outcome: Outcome) -> None:
         end_ns = outcome.end_ns
         try:

@@ -25,6 +25,7 @@ from llmtrace.answers import HttpAnswer
 from llmtrace.attempts import failed_attempt
 from llmtrace.outcomes import attribute_of, failure_of
 from llmtrace.servers import server_at
+from llmtrace.socket_seam import SocketSeam
 from llmtrace.streams import Tap, TappedStream
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Seam:
 
     def __init__(self, observer: Observer) -> None:
         self._observer: Observer | None = observer
+        self._sockets = SocketSeam(observer)
         self.trouble = ""
         """Why ``install`` answered False."""
         self._originals: list[tuple[type, str, object, object]] = []
@@ -64,11 +66,13 @@ class Seam:
         self._wrap(async_client, _INNER, _answered_async)
         for owner in _owners_of(_WAIT, found):
             self._wrap(owner, _WAIT, _retried)
+        self._sockets.install()
         return True
 
     def remove(self) -> None:
         """Put the originals back. Where another library has wrapped ours since, ours stays, and does nothing."""
         self._observer = None
+        self._sockets.remove()
         for owner, name, original, wrapper in self._originals:
             if owner.__dict__.get(name) is wrapper:
                 setattr(owner, name, original)

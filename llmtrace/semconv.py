@@ -68,12 +68,17 @@ EMBEDDINGS_DIMENSION_COUNT: Final = _attribute(
     "gen_ai.embeddings.dimension.count", "int", GENAI, "`dimensions` of an embeddings call"
 )
 OUTPUT_TYPE: Final = _attribute("gen_ai.output.type", "string", GENAI, "`json` or `text`, when a format was asked for")
-OPENAI_API_TYPE: Final = _attribute("openai.api.type", "string", GENAI, "`chat_completions` or `responses`")
+OPENAI_API_TYPE: Final = _attribute(
+    "openai.api.type", "string", GENAI, "`chat_completions`, `responses`, or `realtime` over such a session"
+)
 OPENAI_REQUEST_SERVICE_TIER: Final = _attribute(
     "openai.request.service_tier", "string", GENAI, "as sent, unless `auto`"
 )
 SERVER_ADDRESS: Final = _attribute("server.address", "string", OTEL, "host the client talks to")
 SERVER_PORT: Final = _attribute("server.port", "int", OTEL, "port the client talks to")
+NETWORK_PROTOCOL_NAME: Final = _attribute(
+    "network.protocol.name", "string", OTEL, "`websocket` for a response over one; absent for HTTP"
+)
 
 # For whom
 USER_ID: Final = _attribute(

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Literal, Protocol
 from weakref import WeakSet
 
 from llmtrace.processes import reset_on_fork
 
-if TYPE_CHECKING:
-    from llmtrace.recordings import Recording
+
+class Ending(Protocol):
+    """What may outlive the call it began with: a stream, a socket."""
+
+    def end(self, end: Literal["abandoned"], /) -> Any:
+        """End what is still open."""
+
+    def disown(self) -> None:
+        """Leave it to another process."""
 
 
 class Unfinished:
     """Knows them without keeping them: a stream nobody holds any more ends as garbage."""
 
     def __init__(self) -> None:
-        self._recordings: WeakSet[Recording] = WeakSet()
+        self._recordings: WeakSet[Ending] = WeakSet()
         reset_on_fork(self)
 
-    def add(self, recording: Recording) -> None:
+    def add(self, recording: Ending) -> None:
         """Know one more."""
         self._recordings.add(recording)
 

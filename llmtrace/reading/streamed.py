@@ -16,7 +16,7 @@ from llmtrace.reading.events import DONE, Event
 from llmtrace.reading.json_values import Json, integer, items, mapping, text
 from llmtrace.reading.replies import read_failure
 
-_TERMINAL_RESPONSES = {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
+TERMINAL_RESPONSES = {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +95,7 @@ class _ResponsesTotal(_Total):
         kind = text(payload.get("type")) or ""
         if snapshot := mapping(payload.get("response")):
             self._snapshot = snapshot
-        if kind in _TERMINAL_RESPONSES:
+        if kind in TERMINAL_RESPONSES:
             self.finished = True
         index = integer(payload.get("output_index")) or 0
         if kind == "response.output_item.done":
