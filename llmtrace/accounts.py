@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmtrace.calls import Attempt, Call, Content, Failure, Headers, Reply, Timing
+from llmtrace.estimates import Estimate
 from llmtrace.features import Features
 from llmtrace.prices import Cost, Source, Unpriced
 from llmtrace.reading.json_values import Json
@@ -33,6 +34,8 @@ class Account:
     """What ``failure`` says, redacted; None unless the user switched capture on, for it may quote the prompt."""
     signals: Signals | None = None
     """None for a call that has no answer in words."""
+    estimate: Estimate | None = None
+    """None for a call whose usage was reported, or that was not answered."""
     features: Features | None = None
     """None for a call that is not read, or when the user switched them off."""
     sent: Json = field(default_factory=dict)

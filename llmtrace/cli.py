@@ -43,6 +43,11 @@ COMMANDS = {
         help="say what is wrong between this machine's apps and the collector",
         extra="",
     ),
+    "tokenizers": Command(
+        module="llmtrace.commands.tokenizers",
+        help="fetch the files of tiktoken's encodings, for estimates of tokens",
+        extra="",
+    ),
 }
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from llmtrace.accounts import Account
+    from llmtrace.estimates import Estimate
     from llmtrace.features import Features
     from llmtrace.signals import Signals
 
@@ -19,6 +20,7 @@ def derived_attributes(account: Account) -> dict[str, AttributeValue | None]:
     return {
         **(_signals(account.signals) if account.signals else {}),
         **(_features(account.features) if account.features else {}),
+        **(_estimate(account.estimate) if account.estimate else {}),
     }
 
 
@@ -77,3 +79,14 @@ def _features(features: Features) -> dict[str, AttributeValue | None]:
             names.OUTPUT_SKETCH: answered.sketch,
         }
     return made
+
+
+def _estimate(estimate: Estimate) -> dict[str, AttributeValue | None]:
+    cost = estimate.cost_usd
+    return {
+        names.ESTIMATED_INPUT_TOKENS: estimate.input,
+        names.ESTIMATED_OUTPUT_TOKENS: estimate.output,
+        names.ESTIMATED_METHOD: estimate.method,
+        names.ESTIMATED_EXCLUDES: estimate.excludes or None,
+        names.ESTIMATED_COST_USD: None if cost is None else format(cost.normalize(), "f"),
+    }

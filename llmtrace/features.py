@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmtrace.reading.languages import guess_language
-from llmtrace.reading.turns import SYSTEM_ROLES, Turn, beginning, tools_sent, turns_answered, turns_sent
+from llmtrace.reading.turns import SYSTEM_ROLES, WIRES, Turn, beginning, tools_sent, turns_answered, turns_sent
 from llmtrace.sketches import MAX_CHARS
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class FeaturesStage:
     def __call__(self, _: Collected, account: Account) -> None:
         """The stage."""
         wire = account.call.operation.wire
-        if not wire or not account.sent:
+        if wire not in WIRES or not account.sent:
             return
         answered = turns_answered(wire, account.body)
         account.features = Features(

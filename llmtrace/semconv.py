@@ -421,6 +421,30 @@ SKETCH_KEY_ID: Final = _feature(
     "llmtrace.sketch.key_id", "string", "tells keys apart: only sketches and fingerprints of one key compare"
 )
 
+# Estimates, for calls whose usage was not reported; never mixed with what was
+ESTIMATED_INPUT_TOKENS: Final = _attribute(
+    "llmtrace.estimated.input_tokens", "int", LLMTRACE, "estimate, where the provider reported no usage"
+)
+ESTIMATED_OUTPUT_TOKENS: Final = _attribute(
+    "llmtrace.estimated.output_tokens", "int", LLMTRACE, "the same of what was answered, as far as it came"
+)
+ESTIMATED_METHOD: Final = _attribute(
+    "llmtrace.estimated.method",
+    "string",
+    LLMTRACE,
+    "the encoding (`o200k_base`, `cl100k_base`) or `approximation`; with `:extrapolated` for very long texts",
+)
+ESTIMATED_EXCLUDES: Final = _attribute(
+    "llmtrace.estimated.excludes",
+    "string[]",
+    LLMTRACE,
+    "what used tokens that are not in the estimate: `images`, `audio`, `files`, `hosted_tools`, `stored_context`, "
+    "`reasoning`",
+)
+ESTIMATED_COST_USD: Final = _attribute(
+    "llmtrace.estimated.cost_usd", "string", LLMTRACE, "list price of the estimate, in decimal US dollars"
+)
+
 # Content, only when asked for
 INPUT_MESSAGES: Final = _attribute("gen_ai.input.messages", "string", GENAI, "JSON; content capture only")
 OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "JSON; content capture only")

@@ -104,6 +104,11 @@ VARIABLES: Final = (
         meaning="secret of 16 characters or more for sketches and fingerprints; without it there are none",
     ),
     Variable(
+        name="LLMTRACE_TOKENIZERS",
+        default="",
+        meaning="folder of encoding files; else `llmtrace/tokenizers` in `$XDG_CACHE_HOME`, else in `~/.cache`",
+    ),
+    Variable(
         name="LLMTRACE_INGEST_KEY",
         default="",
         meaning="sent to the collector as `Authorization: Bearer`",

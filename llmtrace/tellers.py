@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmtrace.attempts import attempts_stage, headers_stage
 from llmtrace.capture import CaptureStage, LabelsStage
+from llmtrace.estimates import EstimateStage
 from llmtrace.events import EventOutlet
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
@@ -13,6 +14,7 @@ from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
 from llmtrace.telling import Outlet, Stage, Teller, answer_stage, request_stage
+from llmtrace.tokenizers import Tokenizers, folder
 
 if TYPE_CHECKING:
     from llmtrace.costing import CostStage
@@ -32,6 +34,7 @@ def make_teller(settings: Settings, metering: Metering, costs: CostStage, logs: 
         attempts_stage,
         costs,
         signals_stage,
+        EstimateStage(Tokenizers(folder()), price=costs),
     ]
     if settings.text_features:
         stages.append(FeaturesStage(Sketcher(settings.sketch_key) if settings.sketch_key else None))

@@ -13,6 +13,8 @@ from typing import Any
 
 from llmtrace.reading.json_values import Json, items, mapping, text
 
+WIRES = ("chat", "responses", "completions", "embeddings")
+"""Of the calls that are read here."""
 SYSTEM_ROLES = ("system", "developer")
 
 
@@ -24,6 +26,8 @@ class Turn:
     """``system``, ``developer``, ``user``, ``assistant``, ``tool``, or what else was sent."""
     texts: list[str] = field(default_factory=list)
     """Of all text parts, refusals and results of tools included, reasoning not."""
+    thoughts: list[str] = field(default_factory=list)
+    """Reasoning, where the provider shows it."""
     name: str | None = None
     calls: list[tuple[str, str]] = field(default_factory=list)
     """Name and arguments of every function called."""
@@ -88,6 +92,8 @@ def _message(message: Json) -> Turn:
     _add_content(turn, message.get("content"))
     if refusal := text(message.get("refusal")):
         turn.texts.append(refusal)
+    if thought := text(message.get("reasoning_content")) or text(message.get("reasoning")):
+        turn.thoughts.append(thought)
     turn.calls += _calls(message)
     return turn
 

@@ -331,3 +331,32 @@ def test_the_whole_way_over_http_ends_in_the_same_row(stack: Stack) -> None:
     got = row_of(stack, one)["attributes"]
     assert (got["bytes"], got["number"]) == ('"AP8="', "1.5")
     assert any_value(1.5).double_value == 1.5
+
+
+def test_estimates_have_columns_of_their_own_and_are_in_no_sum(stack: Stack) -> None:
+    model = os.urandom(8).hex()
+    one = span(
+        {
+            "gen_ai.provider.name": "openai",
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": model,
+            "llmtrace.estimated.input_tokens": 12,
+            "llmtrace.estimated.output_tokens": 0,
+            "llmtrace.estimated.cost_usd": "0.000045",
+        }
+    )
+    insert(stack, request(one))
+    row = row_of(stack, one)
+    assert (row["estimated_input_tokens"], row["estimated_output_tokens"]) == (12, 0)
+    assert row["estimated_cost_usd"] == Decimal("0.000045000000")
+    assert (row["input_tokens"], row["output_tokens"], row["cost_usd"]) == (None, None, None)
+    sql = "SELECT sum(input_tokens), sum(cost_usd), sum(unpriced) FROM spend_1m WHERE model = {n:String}"
+    assert stack.reader().query(sql, parameters={"n": model}).result_rows == [(0, Decimal(0), 1)]
+
+
+def test_without_an_estimate_its_columns_are_null(stack: Stack) -> None:
+    one = span({**CALL, "llmtrace.estimated.input_tokens": "many", "llmtrace.estimated.cost_usd": "nan"})
+    insert(stack, request(one))
+    row = row_of(stack, one)
+    names = ("estimated_input_tokens", "estimated_output_tokens", "estimated_cost_usd")
+    assert {name: row[name] for name in names} == dict.fromkeys(names)
