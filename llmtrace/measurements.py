@@ -81,26 +81,31 @@ def _latest(account: Account, labels: Labels, with_error: Labels, *, inference: 
 
 
 def _tokens(usage: Usage, labels: Labels, with_error: Labels) -> Iterator[Measurement]:
-    yield from _by_modality(names.INFERENCE_INPUT_TOKENS, usage.input, usage.audio_input, labels)
-    yield from _by_modality(names.INFERENCE_OUTPUT_TOKENS, usage.output, usage.audio_output, labels)
-    yield from _by_modality(names.INFERENCE_CACHE_READ_TOKENS, usage.cache_read, None, labels)
-    yield from _by_modality(names.INFERENCE_CACHE_WRITE_TOKENS, usage.cache_write, None, labels)
-    yield from _by_modality(names.INFERENCE_REASONING_TOKENS, usage.reasoning, None, labels)
+    of_input = {"text": usage.text_input, "image": usage.image_input, "audio": usage.audio_input}
+    of_output = {"text": usage.text_output, "image": usage.image_output, "audio": usage.audio_output}
+    of_cache = {"text": usage.text_cache_read, "image": usage.image_cache_read, "audio": usage.audio_cache_read}
+    yield from _by_modality(names.INFERENCE_INPUT_TOKENS, usage.input, of_input, labels)
+    yield from _by_modality(names.INFERENCE_OUTPUT_TOKENS, usage.output, of_output, labels)
+    yield from _by_modality(names.INFERENCE_CACHE_READ_TOKENS, usage.cache_read, of_cache, labels)
+    yield from _by_modality(names.INFERENCE_CACHE_WRITE_TOKENS, usage.cache_write, {}, labels)
+    yield from _by_modality(names.INFERENCE_REASONING_TOKENS, usage.reasoning, {}, labels)
     if usage.input is not None:
         yield names.INFERENCE_INPUT_TOKENS_EACH, usage.input, with_error
     if usage.output is not None:
         yield names.INFERENCE_OUTPUT_TOKENS_EACH, usage.output, with_error
 
 
-def _by_modality(name: str, total: int | None, audio: int | None, labels: Labels) -> Iterator[Measurement]:
+def _by_modality(name: str, total: int | None, parts: dict[str, int | None], labels: Labels) -> Iterator[Measurement]:
     if total is None:
         return
-    # Of audio the provider tells the number; what the rest is (text, images) it mostly does not.
-    heard = min(audio or 0, total)
-    if heard:
-        yield name, heard, {**labels, names.TOKEN_MODALITY: "audio"}
-    if total > heard or not heard:
-        yield name, total - heard, {**labels, names.TOKEN_MODALITY: "unknown"}
+    told = {modality: number for modality, number in parts.items() if number}
+    rest = total - sum(told.values())
+    if rest < 0:  # they contradict each other: the total is what was used
+        told, rest = {}, total
+    for modality, number in told.items():
+        yield name, number, {**labels, names.TOKEN_MODALITY: modality}
+    if rest or not told:
+        yield name, rest, {**labels, names.TOKEN_MODALITY: "unknown"}
 
 
 def _ours(account: Account, labels: Labels) -> Iterator[Measurement]:
@@ -111,6 +116,8 @@ def _ours(account: Account, labels: Labels) -> Iterator[Measurement]:
         yield names.COST, float(cost.usd), labels
     elif isinstance(cost, Unpriced):
         yield names.UNPRICED_CALLS, 1, {**labels, names.COST_UNPRICED_REASON: cost.reason}
+    for attempt in account.attempts:
+        yield names.RETRIES, 1, {**labels, names.ERROR_TYPE: attempt.error}
 
 
 def _duration(timing: Timing) -> float:

@@ -11,13 +11,14 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics
+from opentelemetry.metrics import NoOpMeterProvider
 
-from llmtrace import semconv, unfinished
+from llmtrace import faults, semconv, unfinished
 from llmtrace._version import __version__
 from llmtrace.adopted import DRAIN_TIMEOUT_S
 from llmtrace.metrics import Instruments
 from llmtrace.patching import Patches
-from llmtrace.processes import forget_at_exit, run_at_exit
+from llmtrace.processes import forget_at_exit, reset_on_fork, run_at_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,8 +45,20 @@ class Metering:
         self._adopting = threading.Lock()
         self._latest: tuple[MeterProvider | None, Instruments | None] = (None, None)
         self._released = False
-        if self._app_provider() is not None:
-            self.instruments()  # so that a flush of the app's covers the first call, too
+        reset_on_fork(self)
+        try:
+            self._begin()
+        except Exception as error:  # noqa: BLE001 - one that cannot be loaded: calls are traced all the same
+            self._given = NoOpMeterProvider()
+            faults.report("metering", error)
+
+    def reset_after_fork(self) -> None:
+        """Start anew: what our own provider has measured, and the lock, are the parent's."""
+        self._adopting = threading.Lock()
+        if self._own is not None:
+            self._own.leave()
+            self._own = None
+            self._latest = (None, None)
 
     def listens(self) -> bool:
         """Whether anybody does, so that a call without a span is worth reading."""
@@ -61,6 +74,16 @@ class Metering:
             return None
         with self._adopting:
             return None if self._released else self._adopt(provider)
+
+    def _begin(self) -> None:
+        if self._app_provider() is not None:
+            self.instruments()  # now, so that a flush of the app's covers the first call, too
+        elif self._settings.exports_metrics:
+            # Ours takes a moment to load, and cannot be made any more when the process ends.
+            self._worker.put(self._load)
+
+    def _load(self) -> None:
+        self.instruments()
 
     def flush(self, timeout_s: float) -> bool:
         """Send what our own provider has; the app's are the app's to flush."""

@@ -49,6 +49,11 @@ class OwnMetrics:
             self._exporter.timeout_s = self._exporter.patience_s
         return self._exporter.delivered
 
+    def leave(self) -> None:
+        """In a child: what was measured is the parent's to send."""
+        forget_at_exit(self.shutdown)
+        self._exporter.is_left = True
+
     def shutdown(self) -> None:
         """Send what is left, if the collector takes it, and end."""
         forget_at_exit(self.shutdown)
@@ -66,12 +71,16 @@ class _Exporter(OTLPMetricExporter):
         """How long the next attempt may take."""
         self.delivered = True
         """Whether the last one was."""
+        self.is_left = False
+        """Whether it is another process that sends."""
         self._url = settings.metrics_url
         self._one_attempt = OneAttempt()
         headers = {"authorization": f"Bearer {settings.ingest_key}"} if settings.ingest_key else None
         super().__init__(self._url, headers=headers, session=self._one_attempt)
 
     def export(self, metrics_data: MetricsData, timeout_millis: float | None = 10_000, **kwargs: Any) -> Any:
+        if self.is_left:
+            return MetricExportResult.SUCCESS
         self._one_attempt.prepare_attempt(self.timeout_s)
         with exporting():
             result = super().export(metrics_data, timeout_millis, **kwargs)

@@ -593,6 +593,9 @@ COST: Final = _counter(
 UNPRICED_CALLS: Final = _counter(
     "llmtrace.unpriced_calls", "{call}", LLMTRACE, "answered calls without a known price", COST_UNPRICED_REASON
 )
+RETRIES: Final = _counter(
+    "llmtrace.retries", "{retry}", LLMTRACE, "attempts that failed and that the client made again", ERROR_TYPE
+)
 
 # Resource attributes, for the readers of our data
 SERVICE_NAME: Final = "service.name"

@@ -49,5 +49,5 @@ def make_teller(settings: Settings, metering: Metering, costs: CostStage, logs: 
 def make_unsampled_teller(metering: Metering, costs: CostStage) -> Teller:
     """The teller of calls without a span: what metrics need, and no content."""
     counted = MetricsOutlet(metering)
-    stages: list[Stage] = [request_stage, answer_stage, costs]
+    stages: list[Stage] = [request_stage, answer_stage, attempts_stage, costs]
     return Teller(stages=stages, outlets=[counted], counts=counted)

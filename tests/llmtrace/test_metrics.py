@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -176,6 +179,18 @@ def test_audio_is_told_apart_where_the_provider_tells_its_share(
         client.chat.completions.create(**CHAT)
     points = meters.points("gen_ai.client.inference.usage.input_tokens")
     assert {point.attributes["gen_ai.token.modality"]: point.value for point in points} == {"audio": 30, "unknown": 70}
+    (point,) = meters.points("gen_ai.client.inference.usage.output_tokens")
+    assert (point.attributes["gen_ai.token.modality"], point.value) == ("unknown", 50)
+
+
+def test_retries_are_counted_by_what_made_them(meters: Meters, fake: Any) -> None:
+    _instrument(meters, sampler=ALWAYS_OFF)
+    answers = iter([429, 503, 200])
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(next(answers), headers={"retry-after-ms": "1"}, json={}))
+    with openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport), max_retries=2) as client:
+        client.chat.completions.create(**CHAT)
+    points = meters.points("llmtrace.retries")
+    assert {point.attributes["error.type"]: point.value for point in points} == {"429": 1, "503": 1}
 
 
 def test_both_names_are_written_while_dashboards_move(
@@ -348,6 +363,65 @@ def test_a_call_whose_details_are_dropped_is_still_counted(
     release.set()
     assert sum(point.count for point in meters.points(DURATION)) == 3
     assert llmtrace.dropped_calls() == 2
+
+
+class Broken(MeterProvider):
+    """One whose meters cannot be had."""
+
+    def get_meter(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no meters today")
+
+
+def test_a_meter_provider_that_fails_costs_no_span(
+    fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("LLMTRACE_RAISE_INTERNAL_ERRORS", "0")
+    memory = InMemorySpanExporter()
+    provider = _provider()
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    llmtrace.instrument(provider, meter_provider=Broken(shutdown_on_exit=False), export="none")
+    client.chat.completions.create(**CHAT)
+    assert llmtrace.flush()
+    assert [span.name for span in memory.get_finished_spans()] == ["chat gpt-4o"]
+    assert "internal fault in metering" in caplog.text
+
+
+CHILDREN = """
+import os, sys, openai, llmtrace
+
+def call(n):
+    with openai.OpenAI(base_url=sys.argv[1], api_key="x") as client:
+        for _ in range(n):
+            client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
+
+llmtrace.instrument(endpoint=sys.argv[2])
+call(1)
+if len(sys.argv) > 3:
+    llmtrace.flush()
+    child = os.fork()
+    if not child:
+        call(2)
+        llmtrace.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(("more", "counts"), [([], [1]), (["fork"], [1, 2])])
+def test_a_process_that_ends_sends_its_metrics_and_a_forked_one_its_own(
+    fake: Any, collector: Any, more: list[str], counts: list[int]
+) -> None:
+    command = [sys.executable, "-c", CHILDREN, fake.base_url, collector.url, *more]
+    subprocess.run(command, check=True, timeout=30, env={**os.environ, "OTEL_METRICS_EXPORTER": "otlp"})
+    by_process: dict[str, int] = {}
+    for _, _, body in collector.raw:
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            (instance,) = [a.value.string_value for a in resource.resource.attributes if a.key == "service.instance.id"]
+            for metric in resource.scope_metrics[0].metrics:
+                if metric.name == DURATION:
+                    by_process[instance] = metric.histogram.data_points[0].count
+    assert sorted(by_process.values()) == counts
 
 
 def _received(collector: Any) -> set[str]:
