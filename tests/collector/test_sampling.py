@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,12 +23,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
+import llmtrace
+from llmtrace.testing import FakeProvider
 from llmtrace_collector.database import rows
 from llmtrace_collector.schema import migrate as schema
 from llmtrace_collector.wal.record import encode
 from llmtrace_collector.writer import INSERT_SETTINGS
 from support.otlp import CALL, request, span
 from support.services import Stack, stack_at
+from support.waiting import wait_for
 
 THE_RAREST = 1_000_000
 
@@ -203,3 +207,22 @@ def test_rows_from_before_keep_their_sums_and_the_migration_may_run_twice(
         # The spans themselves have told it all along.
         sql = "SELECT sum(sampling_weight) AS weight FROM spans WHERE model = {model:String}"
         assert rows(stack.reader(), sql, {"model": model}) == [{"weight": 4}]
+
+
+def test_the_whole_way_from_the_environment_of_an_app_to_the_rollup(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+    model = f"gpt-4o-{os.urandom(8).hex()}"
+    llmtrace.instrument(endpoint=stack.http_url)
+    with FakeProvider() as provider, openai.OpenAI(base_url=provider.base_url, api_key="x") as client:
+        for _ in range(30):
+            client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}])
+    llmtrace.uninstrument()
+    found = wait_for(lambda: (told := sums(stack, model))["calls"] and told)
+    assert 0 < found["calls"] < 30
+    assert found["more_calls"] == found["calls"]
+    assert found["more_usd"] == found["usd"]
+    sql = "SELECT DISTINCT sampling_threshold AS th FROM spans WHERE model = {model:String}"
+    assert rows(stack.reader(), sql, {"model": model}) == [{"th": "8"}]
