@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESS_KEY
 from opentelemetry.trace import set_span_in_context
 
 from llmtrace import clock, spans
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llmtrace.worker import Worker
 
 # opentelemetry-instrumentation sets both, older releases the plain one only.
-_SUPPRESS_KEYS = (_SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation")
+_OLD_SUPPRESS_KEY = "suppress_instrumentation"
 
 
 class Observation:
@@ -73,7 +73,7 @@ class Observer:
         same: what happens inside inherits the sampler's decision.
         """
         context = otel_context.get_current()
-        if any(context.get(key) for key in _SUPPRESS_KEYS):
+        if context and (context.get(_SUPPRESS_KEY) or context.get(_OLD_SUPPRESS_KEY)):
             return None
         tracer = self._tracing.tracer()
         if tracer is None:
@@ -87,15 +87,15 @@ class Observer:
         sampled = span.is_recording()
         if sampled or self._metering.listens():
             recording = Recording(
-                span=span,
-                start_ns=start_ns,
-                operation=operation,
-                server=server,
-                model=model,
-                identity=self._identity(context),
-                sent=sent,
-                worker=self.worker,
-                teller=self._teller if sampled else self._unsampled_teller,
+                span,
+                start_ns,
+                operation,
+                server,
+                model,
+                self._identity(context) if context else current_identity(),
+                sent,
+                self.worker,
+                self._teller if sampled else self._unsampled_teller,
             )
         return Observation(recording, otel_context.attach(set_span_in_context(span, context)))
 

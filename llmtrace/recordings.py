@@ -9,6 +9,7 @@ broken, or collected as garbage, the process ending.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import INVALID_SPAN
@@ -32,13 +33,12 @@ if TYPE_CHECKING:
 class Recording:
     """Collects one call on the caller's thread."""
 
-    __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_once", "_operation",
-                 "_server", "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "span",
-                 "start_ns", "tapped")  # fmt: skip
+    __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_open", "_operation", "_outcome", "_server",
+                 "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
+                 "tapped")  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - by position: keywords cost the caller's thread more
         self,
-        *,
         span: Span,
         start_ns: int,
         operation: Operation,
@@ -48,13 +48,14 @@ class Recording:
         sent: object,
         worker: Worker,
         teller: Teller,
+        /,
     ) -> None:
         self.span = span
         self.start_ns = start_ns
         self.answer: Answer | None = None
-        self.attempts: list[FailedAttempt] = []
-        """Attempts the client makes again."""
-        self.chunks: list[Chunk] = []
+        self.attempts: list[FailedAttempt] | None = None
+        """Attempts the client makes again; made when there is one, for every list is one more for the collector."""
+        self.chunks: list[Chunk] | None = None
         self.kept_bytes = 0
         """How many there are in ``chunks``, once they are all there."""
         self.kept_whole = True
@@ -67,7 +68,8 @@ class Recording:
         self._fallback = sent
         self._worker = worker
         self._teller = teller
-        self._once = [True]
+        self._outcome: tuple[End, int, Failure | None, object] | None = None
+        self._open = True
 
     @property
     def reads_body(self) -> bool:
@@ -77,39 +79,47 @@ class Recording:
     @property
     def ended(self) -> bool:
         """Whether nothing more is to be noted."""
-        return not self._once
+        return not hasattr(self, "_open")
 
-    def tap(self) -> None:
-        """The answer is a stream: it may outlive the call, even the app's last line."""
+    def tap(self) -> list[Chunk]:
+        """The answer is a stream: it may outlive the call, even the app's last line. Its chunks go where this says."""
         self.tapped = True
+        chunks: list[Chunk] = []
+        self.chunks = chunks
         unfinished.streams.add(self)
+        return chunks
+
+    def retry(self, attempt: FailedAttempt) -> None:
+        """Note an attempt that failed and is made again."""
+        if self.attempts is None:
+            self.attempts = []
+        self.attempts.append(attempt)
 
     def disown(self) -> None:
         """It is another process that will end it."""
-        self._once.clear()
+        with suppress(AttributeError):
+            del self._open
 
     def end(self, end: End, failure: Failure | None = None, error_body: object = None) -> None:
         """End the recording; only the first call counts. Never raises, never blocks: safe in a finaliser."""
         try:
-            self._once.pop()  # atomic, unlike test-and-set
-        except IndexError:
+            del self._open  # atomic, unlike test-and-set
+        except AttributeError:
             return
-        outcome = Outcome(end=end, end_ns=clock.now_ns(), failure=failure, error_body=error_body)
         try:
-            if not self._hand_over(outcome):
-                self._drop(outcome)
+            self._outcome = (end, clock.now_ns(), failure, error_body)
+            answer = self.answer
+            if answer is None:
+                self._fallback = _frozen(self._fallback)  # the app may change it once the call is over
+                size_bytes = 0
+            else:
+                if answer.request_body() is not None:
+                    self._fallback = None
+                size_bytes = self.kept_bytes + answer.size_bytes()
+            if not self._worker.put(self, size_bytes):
+                self._drop(self._ended())
         except Exception as error:  # noqa: BLE001 - in a finaliser there is nobody to raise to
             faults.report("recordings.end", error, on_worker=True)
-
-    def _hand_over(self, outcome: Outcome) -> bool:
-        if self.answer is None:
-            self._fallback = _frozen(self._fallback)  # the app may change it once the call is over
-            size_bytes = 0
-        else:
-            if self.answer.request_body() is not None:
-                self._fallback = None
-            size_bytes = self.kept_bytes + self.answer.size_bytes()
-        return self._worker.put(lambda: self._finish(outcome), size_bytes)
 
     def _drop(self, outcome: Outcome) -> None:
         # The app's span processors must not run on the app's own thread, so the span is not ended here.
@@ -131,10 +141,15 @@ class Recording:
     def _let_go(self) -> None:
         # The response holds the tap, the tap holds this: free all that is large however long the app holds those.
         self.answer = None
-        self.attempts.clear()
-        self.chunks.clear()
+        self.attempts = None
+        if self.chunks is not None:
+            self.chunks.clear()
         self.span = INVALID_SPAN
         self._fallback = None
+
+    def _ended(self) -> Outcome:
+        end, end_ns, failure, error_body = self._outcome or ("returned", self.start_ns, None, None)
+        return Outcome(end=end, end_ns=end_ns, failure=failure, error_body=error_body)
 
     def _call(self) -> Call:
         return Call(operation=self._operation, server=self._server, model=self._model, identity=self._identity)
@@ -143,10 +158,14 @@ class Recording:
 
     def tell(self, outcome: Outcome) -> None:
         """End the recording here: for what is collected on the worker itself, where nobody else can end it."""
-        self._once.clear()
-        self._finish(outcome)
+        self.disown()
+        self._tell(outcome)
 
-    def _finish(self, outcome: Outcome) -> None:
+    def __call__(self) -> None:
+        """Tell the call, and end its span: a recording that has ended is the worker's job."""
+        self._tell(self._ended())
+
+    def _tell(self, outcome: Outcome) -> None:
         end_ns = outcome.end_ns
         try:
             end_ns = self._teller.tell(self.span, self._collected(outcome))
@@ -158,8 +177,8 @@ class Recording:
         return Collected(
             call=self._call(),
             answer=self.answer,
-            attempts=self.attempts,
-            chunks=self.chunks,
+            attempts=self.attempts or (),
+            chunks=self.chunks or [],
             kept_whole=self.kept_whole,
             start_ns=self.start_ns,
             outcome=outcome,

@@ -94,7 +94,11 @@ class Seam:
         except BaseException as error:
             _leave(seen, token, error)
             raise
-        _leave(seen, token, None)
+        if seen is not None:
+            if (recording := seen.recording) is not None and not recording.tapped:
+                recording.end("returned")
+            seen.leave()
+        _in_flight.reset(token)
         return result
 
     async def _request_async(
@@ -109,7 +113,11 @@ class Seam:
         except BaseException as error:
             _leave(seen, token, error)
             raise
-        _leave(seen, token, None)
+        if seen is not None:
+            if (recording := seen.recording) is not None and not recording.tapped:
+                recording.end("returned")
+            seen.leave()
+        _in_flight.reset(token)
         return result
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
@@ -154,7 +162,7 @@ def _retried(wrapped: Callable[..., Any], _client: Any, args: tuple[Any, ...], k
     seen = _in_flight.get()
     if seen is not None and seen.recording is not None:
         try:
-            seen.recording.attempts.append(failed_attempt(sys.exc_info()[1], wait_s))
+            seen.recording.retry(failed_attempt(sys.exc_info()[1], wait_s))
         except Exception as error:  # noqa: BLE001 - the call goes on without us
             faults.report("seam.retry", error)
     return wait_s
@@ -173,13 +181,12 @@ def _note_answer(kwargs: dict[str, Any]) -> None:
         response = kwargs["response"]
         seen.recording.answer = HttpAnswer(response)
         if not response.is_closed:  # still to be read: a stream of any kind
-            seen.recording.tap()
             response.stream = TappedStream(response.stream, Tap(seen.recording))
     except Exception as error:  # noqa: BLE001 - the call goes on without us
         faults.report("seam.answer", error)
 
 
-def _leave(seen: Observation | None, token: Any, error: BaseException | None) -> None:
+def _leave(seen: Observation | None, token: Any, error: BaseException) -> None:
     try:
         if seen is not None and seen.recording is not None:
             _conclude(seen.recording, error)
@@ -200,14 +207,11 @@ def _go_back(seen: Observation | None, token: Any) -> None:
             seen.leave()
 
 
-def _conclude(recording: Recording, error: BaseException | None) -> None:
-    if error is not None:
-        try:
-            _note_request(recording, error)
-        finally:
-            recording.end("returned", failure_of(error), attribute_of(error, "body"))
-    elif not recording.tapped:
-        recording.end("returned")
+def _conclude(recording: Recording, error: BaseException) -> None:
+    try:
+        _note_request(recording, error)
+    finally:
+        recording.end("returned", failure_of(error), attribute_of(error, "body"))
 
 
 def _note_request(recording: Recording, error: BaseException) -> None:

@@ -32,7 +32,7 @@ class Tap:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._chunks = recording.chunks
+        self._chunks = recording.tap()
         self._limit = MAX_KEPT_BYTES if recording.reads_body else 0
         self._room = self._limit
         self._begun = False

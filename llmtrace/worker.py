@@ -70,7 +70,9 @@ class Worker:
             return False
         # Two threads at once may lose one of the additions; the sum starts from 0 whenever the queue runs empty.
         self._bytes += size_bytes
-        self._append(job, size_bytes)
+        self._jobs.append((job, size_bytes))
+        if self._asleep or self._thread is None or sys.is_finalizing():
+            self._rouse()
         return True
 
     def put_last(self, job: Job) -> bool:
