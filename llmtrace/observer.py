@@ -73,7 +73,7 @@ class Observer:
         same: what happens inside inherits the sampler's decision.
         """
         context = otel_context.get_current()
-        if context and (context.get(_SUPPRESS_KEY) or context.get(_OLD_SUPPRESS_KEY)):
+        if context and _is_suppressed(context):
             return None
         tracer = self._tracing.tracer()
         if tracer is None:
@@ -102,7 +102,7 @@ class Observer:
     def origin(self) -> Origin | None:
         """Where and for whom something is asked here; None when it is not to be seen."""
         context = otel_context.get_current()
-        if any(context.get(key) for key in _SUPPRESS_KEYS):
+        if _is_suppressed(context):
             return None
         return Origin(context=context, identity=self._identity(context))
 
@@ -121,18 +121,22 @@ class Observer:
         if not sampled and not self._metering.listens():
             return None
         return Recording(
-            span=span,
-            start_ns=start_ns,
-            operation=operation,
-            server=server,
-            model=model,
-            identity=origin.identity,
-            sent=None,
-            worker=self.worker,
-            teller=self._teller if sampled else self._unsampled_teller,
+            span,
+            start_ns,
+            operation,
+            server,
+            model,
+            origin.identity,
+            None,
+            self.worker,
+            self._teller if sampled else self._unsampled_teller,
         )
 
     def _identity(self, context: Context) -> Identity:
         said = current_identity()
         came_in = inherited(context, self._baggage)
         return said if came_in is None else replace(said, inherited=came_in)
+
+
+def _is_suppressed(context: Context) -> bool:
+    return bool(context.get(_SUPPRESS_KEY) or context.get(_OLD_SUPPRESS_KEY))
