@@ -28,7 +28,7 @@ def parse_reply(wire: str, body: bytes) -> Json:
         return {key: _value_after(body, key) for key in ("model", "usage")}
     try:
         return mapping(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

@@ -16,7 +16,7 @@ def parse_body(body: bytes | None) -> Json:
         return {}
     try:
         return mapping(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

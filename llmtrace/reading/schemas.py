@@ -59,6 +59,10 @@ def satisfies(value: object, schema: object) -> bool | Unchecked:
         return bool(validator.is_valid(value))
     except ValueError:  # a lone surrogate, or a pattern that grew too large
         return Unchecked("schema_unsupported")
+    except BaseException as error:
+        if _is_panic(error):
+            return Unchecked("schema_unsupported")
+        raise
 
 
 @lru_cache(maxsize=64)
@@ -78,6 +82,15 @@ def _validator(text: str) -> Any:
         return Unchecked("schema_unsupported")
     except ValueError as error:  # ValidationError is one, and so is the refusal of a schema that is too deep
         return Unchecked("schema_unsupported" if _is_foreign(error) else "schema_invalid")
+    except BaseException as error:
+        if _is_panic(error):
+            return Unchecked("schema_unsupported")
+        raise
+
+
+def _is_panic(error: BaseException) -> bool:
+    # A fault of the Rust code comes as a BaseException, which would end the worker.
+    return type(error).__name__ == "PanicException"
 
 
 def _is_foreign(error: ValueError) -> bool:

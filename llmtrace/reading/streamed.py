@@ -48,7 +48,7 @@ def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
             chunk_ns.append(event.at_ns)
         try:
             payload = mapping(event.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             failure = Failure(type="JSONDecodeError", message="an event of the stream is not JSON")
             break
         if error := _error_in(event, payload):

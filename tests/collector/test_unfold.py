@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -360,3 +362,20 @@ def test_without_an_estimate_its_columns_are_null(stack: Stack) -> None:
     row = row_of(stack, one)
     names = ("estimated_input_tokens", "estimated_output_tokens", "estimated_cost_usd")
     assert {name: row[name] for name in names} == dict.fromkeys(names)
+
+
+def test_the_queries_of_the_how_to_run_for_a_stranger(stack: Stack) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/read-the-data.md").read_text()
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert len(queries) == 2
+    for sql in queries:
+        stack.reader().query(sql)
+
+
+def test_sketches_are_compared_as_the_reference_says(stack: Stack) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/reference/instrument.md").read_text()
+    found = re.search(r"`(bitHammingDistance.*?)`", page)
+    assert found is not None
+    for other, bits in (("00000000000000ff", 0), ("80000000000000fe", 2), ("ffffffffffffff00", 64)):
+        sql = f"WITH '00000000000000ff' AS a, '{other}' AS b SELECT {found[1]}"
+        assert stack.reader().query(sql).result_rows == [(bits,)]

@@ -256,6 +256,16 @@ def test_a_call_that_failed_has_no_verdict(traces: Any, fake_and_client: Any) ->
     assert verdict(dict(traces.one().attributes)) == {}
 
 
+@pytest.mark.parametrize("head", ['{"choices": ', '{"choices": [{"message": {"content": '])
+def test_a_body_nested_without_end_tells_nothing_and_raises_nothing(traces: Any, scripted: Scripted, head: str) -> None:
+    scripted.answers_text(head + "[" * 200_000)
+    scripted.sync.chat.completions.with_raw_response.create(**ASK)
+    assert verdict(dict(traces.one().attributes)) == {}
+    scripted.answers_text(head + "[" * 200_000 + "]" * 200_000 + "}" * head.count("{"))
+    scripted.sync.chat.completions.with_raw_response.create(**ASK)
+    assert len(traces.spans()) == 2
+
+
 # --- structured output ------------------------------------------------------------------------------------------
 
 
@@ -433,3 +443,21 @@ def test_without_the_validator_there_is_a_reason(monkeypatch: pytest.MonkeyPatch
     schemas._validator.cache_clear()
     assert satisfies({}, {"type": "object"}) == Unchecked("validator_missing")
     schemas._validator.cache_clear()
+
+
+class PanicException(BaseException):
+    """What a fault of the validator's Rust code comes as."""
+
+
+def test_a_fault_of_the_validator_does_not_end_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jsonschema_rs
+
+    def panic(*_: object, **__: object) -> Any:
+        raise PanicException
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jsonschema_rs, "validator_for", panic)
+        schemas._validator.cache_clear()
+        assert satisfies({}, {"type": "object"}) == Unchecked("schema_unsupported")
+    schemas._validator.cache_clear()
+    assert satisfies({}, {"type": "object"}) is True

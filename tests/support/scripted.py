@@ -26,13 +26,17 @@ class Scripted:
         )
         self.requests: list[Json] = []
         """Bodies as they came, newest last."""
-        self._body: Json | None = None
+        self._body: Json | str | None = None
         self._status = 200
         self._events: list[Json | str] = []
 
     def answers(self, body: Json, *, status: int = 200) -> None:
         """From now on answer this."""
         self._body, self._status = body, status
+
+    def answers_text(self, body: str) -> None:
+        """From now on answer this, JSON or not."""
+        self._body = body
 
     def streams(self, *events: Json | str) -> None:
         """From now on answer these events; one with a ``type`` is named by it."""
