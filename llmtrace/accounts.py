@@ -18,6 +18,10 @@ class Account:
 
     call: Call
     timing: Timing
+    trace_id: str = ""
+    """Of the call's span, 32 hexadecimal digits."""
+    span_id: str = ""
+    """16 hexadecimal digits."""
     failure: Failure | None = None
     reply: Reply = field(default_factory=Reply)
     headers: Headers = field(default_factory=Headers)

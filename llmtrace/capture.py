@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from llmtrace.calls import Identity, Parameters
-from llmtrace.reading.blobs import without_blobs
+from llmtrace.reading.blobs import without_blobs, without_long_texts
 from llmtrace.reading.content import read_content
 from llmtrace.reading.limits import Limits, bounded
 from llmtrace.redaction.redactor import Redactor
@@ -17,7 +17,10 @@ from llmtrace.redaction.structured import redact
 
 if TYPE_CHECKING:
     from llmtrace.accounts import Account
+    from llmtrace.reading.blobs import Keep
+    from llmtrace.reading.json_values import Json
     from llmtrace.readouts import Collected
+    from llmtrace.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,17 +29,38 @@ class CaptureStage:
 
     redactor: Redactor
     limits: Limits
+    uploads: Uploads | None = None
 
     def __call__(self, _: Collected, account: Account) -> None:
         """Fill them."""
         if account.failure is not None and account.failure.message:
             account.error_message = self.redactor.text(account.failure.message)[: self.limits.attribute_chars]
         content = read_content(account.call.operation.wire, account.sent, account.body)
-        account.content = content.each(self._told)
+        if self.uploads is None:
+            account.content = content.each(lambda messages: self._told(messages, None, self.redactor))
+            return
+        keep, made = _noting(self.uploads.keep(account.trace_id, account.span_id))
+        redactor = replace(self.redactor, spared=made)
+        account.content = content.each(lambda messages: self._told(messages, keep, redactor))
 
-    def _told(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        without: list[dict[str, Any]] = redact(without_blobs(messages), self.redactor)
-        return bounded(without, self.limits)
+    def _told(self, messages: list[Json], keep: Keep | None, redactor: Redactor) -> list[Json]:
+        told: list[Json] = redact(without_blobs(messages, keep), redactor)
+        if keep is not None:
+            told = without_long_texts(told, keep, self.limits.part_chars)
+        return bounded(told, self.limits)
+
+
+def _noting(keep: Keep) -> tuple[Keep, set[str]]:
+    """``keep``, and the references it made so far: redaction is not to take a hash for a number of somebody's."""
+    made: set[str] = set()
+
+    def noting(data: bytes, media_type: str) -> str | None:
+        uri = keep(data, media_type)
+        if uri is not None:
+            made.add(uri)
+        return uri
+
+    return noting, made
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmtrace.redaction.policies import Redact
     from llmtrace.seam import Seam
     from llmtrace.tracing import Tracing
+    from llmtrace.uploads import Uploading, Uploads
     from llmtrace.worker import Worker
 
 _changing = threading.Lock()  # protects _active
@@ -34,6 +35,7 @@ def instrument(
     endpoint: str | None = None,
     capture_content: bool | str | None = None,
     redact: Redact | None = None,
+    upload: Uploading | None = None,
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
 
@@ -58,6 +60,9 @@ def instrument(
             ``"personal"``, ``"all"`` or ``"none"``; names of kinds, such as ``"email"``; compiled patterns; functions
             from text to text, called on the worker thread; or a list of these. Where no level is named,
             ``LLMTRACE_REDACT`` holds, which is ``secrets`` by default. A text that a function fails on is dropped.
+        upload: What keeps images, audio, files and texts too long of captured content, with a reference in their place:
+            a ``llmtrace.uploads.FolderUpload``, an ``Upload`` of your own, or a function that is given each ``Blob``,
+            on a thread of its own. None: a long one gives way to a word about it.
 
     Raises:
         ValueError: An argument is not one of its values.
@@ -69,7 +74,7 @@ def instrument(
         if _active is not None or settings.disabled:
             return
         try:
-            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider, logger_provider)
+            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider, logger_provider, upload)
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
 
@@ -109,13 +114,22 @@ class _Instrumentation:
     """The parts of a running instrumentation."""
 
     def __init__(
-        self, settings: Settings, *, seam: Seam, tracing: Tracing, metering: Metering, logs: Logs, worker: Worker
+        self,
+        settings: Settings,
+        *,
+        seam: Seam,
+        tracing: Tracing,
+        metering: Metering,
+        logs: Logs,
+        uploads: Uploads | None,
+        worker: Worker,
     ) -> None:
         self.settings = settings
         self.seam = seam
         self.tracing = tracing
         self.metering = metering
         self.logs = logs
+        self.uploads = uploads
         self.worker = worker
 
     @classmethod
@@ -125,6 +139,7 @@ class _Instrumentation:
         tracer_provider: TracerProvider | None,
         meter_provider: MeterProvider | None,
         logger_provider: LoggerProvider | None,
+        upload: Uploading | None,
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
         from llmtrace.costing import CostStage
@@ -134,6 +149,7 @@ class _Instrumentation:
         from llmtrace.seam import Seam
         from llmtrace.tellers import make_teller, make_unsampled_teller
         from llmtrace.tracing import Tracing
+        from llmtrace.uploads import Uploads
         from llmtrace.worker import Worker
 
         for mistake in settings.mistakes:
@@ -143,11 +159,12 @@ class _Instrumentation:
         metering = Metering(settings, worker, meter_provider)
         costs = CostStage()
         logs = Logs(settings, worker, logger_provider)
+        uploads = Uploads(upload, settings, worker) if upload is not None and settings.captures_content else None
         observer = Observer(
             tracing=tracing,
             metering=metering,
             worker=worker,
-            teller=make_teller(settings, metering, costs, logs),
+            teller=make_teller(settings, metering, costs, logs, uploads),
             unsampled_teller=make_unsampled_teller(metering, costs),
             baggage=settings.accepted_baggage,
         )
@@ -157,15 +174,19 @@ class _Instrumentation:
             tracing.release()
             metering.release()
             logs.release()
+            if uploads is not None:
+                uploads.release()
             worker.stop()
             return None
-        return cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, worker=worker)
+        return cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
 
     def flush(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
         flushed = self.tracing.flush(timeout_s)
-        for signal in (self.metering, self.logs):
-            flushed = signal.flush(max(0.0, deadline - time.monotonic())) and flushed
+        flushed = self.metering.flush(max(0.0, deadline - time.monotonic())) and flushed
+        flushed = self.logs.flush(max(0.0, deadline - time.monotonic())) and flushed
+        if self.uploads is not None:
+            flushed = self.uploads.flush(max(0.0, deadline - time.monotonic())) and flushed
         return flushed
 
     def end(self) -> None:
@@ -173,5 +194,7 @@ class _Instrumentation:
         self.tracing.release()
         self.metering.release()
         self.logs.release()
+        if self.uploads is not None:
+            self.uploads.release()
         self.worker.stop()
         faults.reset()

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.settings import Settings
+    from llmtrace.uploads import Uploads
 
 
-def make_teller(settings: Settings, metering: Metering, costs: CostStage, logs: Logs) -> Teller:
+def make_teller(
+    settings: Settings, metering: Metering, costs: CostStage, logs: Logs, uploads: Uploads | None
+) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
     stages: list[Stage] = [
@@ -39,7 +42,7 @@ def make_teller(settings: Settings, metering: Metering, costs: CostStage, logs: 
     if settings.text_features:
         stages.append(FeaturesStage(Sketcher(settings.sketch_key) if settings.sketch_key else None))
     if settings.captures_content:
-        stages.append(CaptureStage(redactor=settings.redactor, limits=settings.limits))
+        stages.append(CaptureStage(redactor=settings.redactor, limits=settings.limits, uploads=uploads))
     outlets: list[Outlet] = [SpanOutlet(with_content=settings.content_on_spans), counted]
     if settings.content_on_events:
         outlets.append(EventOutlet(logs))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from opentelemetry.trace import format_span_id, format_trace_id
+
 from llmtrace import faults
 from llmtrace.accounts import Account
 from llmtrace.reading.requests import read_request
@@ -41,7 +43,14 @@ class Teller:
 
     def tell(self, span: Span, collected: Collected) -> int:
         """Write everything that can be told; the time the call ended, in nanoseconds since the epoch."""
-        account = Account(call=collected.call, timing=collected.timing(), failure=collected.failure())
+        ids = span.get_span_context()
+        account = Account(
+            call=collected.call,
+            timing=collected.timing(),
+            trace_id=format_trace_id(ids.trace_id),
+            span_id=format_span_id(ids.span_id),
+            failure=collected.failure(),
+        )
         for stage in self._stages:
             with _alone:
                 stage(collected, account)

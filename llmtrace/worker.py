@@ -28,6 +28,10 @@ from llmtrace.processes import reset_on_fork
 Job = Callable[[], None]
 
 LINGER_S: Final = 0.02
+CALLS_DROPPED: Final = (
+    "llmtrace: more than %d calls (or %d bytes of them) wait for the worker thread; "
+    "until it has caught up, spans keep name, time and error, and lose tokens, cost and content"
+)
 LAST_JOBS_FACTOR: Final = 8
 """So many times ``limit`` last jobs may wait: they hold a span each, and no bodies."""
 
@@ -35,9 +39,18 @@ LAST_JOBS_FACTOR: Final = 8
 class Worker:
     """Runs jobs in order, off the caller's thread; bounded, restarted after fork, drained on demand."""
 
-    def __init__(self, *, limit: int, limit_bytes: int = 1 << 62) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int,
+        limit_bytes: int = 1 << 62,
+        name: str = "llmtrace-worker",
+        when_full: str = CALLS_DROPPED,
+    ) -> None:
         self.dropped = 0
         """Jobs refused because the queue was full."""
+        self._name = name
+        self._when_full = when_full
         self._limit = limit
         self._limit_bytes = limit_bytes
         self._stopping = False
@@ -61,9 +74,8 @@ class Worker:
         if too_big or len(self._jobs) >= self._limit:
             self.dropped += 1
             faults.say_once(
-                "queue-full",
-                "llmtrace: more than %d calls (or %d bytes of them) wait for the worker thread; "
-                "until it has caught up, spans keep name, time and error, and lose tokens, cost and content",
+                f"queue-full: {self._name}",
+                self._when_full,
                 self._limit,
                 self._limit_bytes,
             )
@@ -119,7 +131,7 @@ class Worker:
         try:
             if self._thread is not None:
                 return
-            thread = threading.Thread(target=self._run, name="llmtrace-worker", daemon=True)
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # from 3.12 on, at exit: no more threads

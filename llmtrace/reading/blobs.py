@@ -45,6 +45,21 @@ def without_blobs(value: Any, keep: Keep | None = None, depth: int = 0) -> Any:
     }
 
 
+def without_long_texts(messages: list[Json], keep: Keep, limit: int) -> list[Json]:
+    """Messages, or parts of instructions, whose texts of more than ``limit`` characters are kept elsewhere."""
+    return [_without_long_text(message, keep, limit) for message in messages]
+
+
+def _without_long_text(message: Json, keep: Keep, limit: int) -> Json:
+    if isinstance(message.get("parts"), list):
+        return {**message, "parts": without_long_texts(message["parts"], keep, limit)}
+    content = message.get("content")
+    if message.get("type") not in ("text", "reasoning") or not isinstance(content, str) or len(content) <= limit:
+        return message
+    uri = keep(content.encode("utf-8", "replace"), "text/plain")
+    return message if uri is None else {"type": "uri", "modality": "text", "mime_type": "text/plain", "uri": uri}
+
+
 def _blob_part(part: Json, keep: Keep | None) -> Json:
     uri = _reference(part["content"], text(part.get("mime_type")) or _ANY_TYPE, keep, at_least=1)
     if uri is None:
