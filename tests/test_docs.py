@@ -11,6 +11,7 @@ import yaml
 
 from llmtrace.cli import COMMANDS
 from llmtrace_collector.options import OPTIONS
+from llmtrace_collector.schema.migrate import migrations
 from support.services import stack_at
 from support.waiting import wait_for
 
@@ -53,7 +54,9 @@ def test_the_tables_page_names_every_column_with_its_type(tmp_path: Path) -> Non
     with stack_at(tmp_path) as stack:
         stack.store()
         stack.collector()
-        wait_for(lambda: stack.reader().command("EXISTS TABLE alert_deliveries"))
+        wait_for(lambda: stack.reader().command("EXISTS TABLE schema_migrations"))
+        newest = migrations()[-1].version
+        wait_for(lambda: stack.reader().command("SELECT max(version) FROM schema_migrations") == newest)
         sql = (
             "SELECT table, name, type FROM system.columns WHERE database = 'llmtrace' AND table IN"
             " (SELECT name FROM system.tables WHERE database = 'llmtrace' AND engine LIKE '%MergeTree')"

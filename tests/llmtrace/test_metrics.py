@@ -226,8 +226,13 @@ def test_an_answer_without_usage_makes_the_counters_exist_and_adds_nothing(
 
 
 def test_an_unsampled_call_has_no_span_and_no_content_and_is_measured_all_the_same(
-    meters: Meters, fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+    meters: Meters,
+    fake_and_client: Any,
+    async_client: Any,
+    run: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    fake, client = fake_and_client
     fake.plan = lambda _: FakeReply(input_tokens=1000, output_tokens=100)
     read: list[object] = []
     monkeypatch.setattr("llmtrace.capture.read_content", read.append)
@@ -235,9 +240,10 @@ def test_an_unsampled_call_has_no_span_and_no_content_and_is_measured_all_the_sa
     _instrument(meters, sampler=ALWAYS_OFF)
     client.chat.completions.create(**CHAT)
     list(client.chat.completions.create(**STREAM))
-    assert meters.points(DURATION)[0].count == 2
-    assert meters.total("gen_ai.client.token.usage") == 2200
-    assert meters.total("llmtrace.cost") == pytest.approx(2 * 0.0035, rel=1e-12)
+    run(_async_stream(async_client))
+    assert meters.points(DURATION)[0].count == 3
+    assert meters.total("gen_ai.client.token.usage") == 3300
+    assert meters.total("llmtrace.cost") == pytest.approx(3 * 0.0035, rel=1e-12)
     assert read == []
 
 
