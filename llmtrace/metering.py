@@ -2,7 +2,7 @@
 
 The provider given to ``instrument()``, else the one the app has set globally, now or later; as long as there is none,
 one of our own if the user asked for it with ``OTEL_METRICS_EXPORTER=otlp``, else nobody: then nothing is measured. The
-global provider is never set. All of it is looked up on the worker.
+global provider is never set. One that is set later is looked up on the worker.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Metering:
         self._released = False
         reset_on_fork(self)
         try:
-            self._begin()
+            # Now, so that a flush of the app's covers the first call, too; and ours cannot be made any more once the
+            # process is about to end.
+            if self.listens():
+                self.instruments()
         except Exception as error:  # noqa: BLE001 - one that cannot be loaded: calls are traced all the same
             self._given = NoOpMeterProvider()
             faults.report("metering", error)
@@ -74,16 +77,6 @@ class Metering:
             return None
         with self._adopting:
             return None if self._released else self._adopt(provider)
-
-    def _begin(self) -> None:
-        if self._app_provider() is not None:
-            self.instruments()  # now, so that a flush of the app's covers the first call, too
-        elif self._settings.exports_metrics:
-            # Ours takes a moment to load, and cannot be made any more when the process ends.
-            self._worker.put(self._load)
-
-    def _load(self) -> None:
-        self.instruments()
 
     def flush(self, timeout_s: float) -> bool:
         """Send what our own provider has; the app's are the app's to flush."""

@@ -11,9 +11,7 @@ import yaml
 
 from llmtrace.cli import COMMANDS
 from llmtrace_collector.options import OPTIONS
-from llmtrace_collector.schema.migrate import migrations
 from support.services import stack_at
-from support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("changelog.d/*.md")])
@@ -54,9 +52,7 @@ def test_the_tables_page_names_every_column_with_its_type(tmp_path: Path) -> Non
     with stack_at(tmp_path) as stack:
         stack.store()
         stack.collector()
-        wait_for(lambda: stack.reader().command("EXISTS TABLE schema_migrations"))
-        newest = migrations()[-1].version
-        wait_for(lambda: stack.reader().command("SELECT max(version) FROM schema_migrations") == newest)
+        stack.wait_migrated()
         sql = (
             "SELECT table, name, type FROM system.columns WHERE database = 'llmtrace' AND table IN"
             " (SELECT name FROM system.tables WHERE database = 'llmtrace' AND engine LIKE '%MergeTree')"

@@ -17,6 +17,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with stack_at(tmp_path_factory.mktemp("stack")) as running:
         running.store()
         running.collector()
+        running.wait_migrated()
         yield running
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from llmtrace_collector.database import Address, connect
+from llmtrace_collector.schema.migrate import migrations
 from llmtrace_collector.store.http import OWNER
 from support.waiting import wait_for
 
@@ -152,6 +153,12 @@ class Stack:
         command = ["llmtrace_collector", "--data", str(self.data), "--store-url", self.store_url]
         command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), *more]
         return self._run("collector", command, f"{self.http_url}/healthz")
+
+    def wait_migrated(self) -> None:
+        """Waits until a collector has brought the store up to the newest schema."""
+        newest = migrations()[-1].version
+        wait_for(lambda: self.reader().command("EXISTS TABLE schema_migrations"))
+        wait_for(lambda: self.reader().command("SELECT max(version) FROM schema_migrations") == newest)
 
     def up_options(self) -> list[str]:
         """The ports and the folder as options of `llmtrace up`."""
