@@ -16,12 +16,19 @@ VENV = os.path.join(HERE, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(BIN, "python")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Oldest and newest of each major release. 1.40 is the first with structured outputs, and the oldest named as supported.
+RELEASES = ("1.40.0", "1.109.1", "2.0.0", "2.54.0", "3.0.0", "3.54.0")
+# What a release does not say itself: before 1.55.3 the client hands httpx an argument that 0.28 no longer takes.
+BESIDE = {"1.40.0": ["httpx<0.28"]}
+# About the client through the seam. The others say nothing about a release, or need more than the instrument.
+MATRIX_TESTS = ["tests/llmtrace", "--ignore=tests/llmtrace/test_demo.py", "--ignore=tests/llmtrace/test_export.py"]
 USAGE = """usage: python3 dev.py COMMAND [arguments]
 
   demo     set everything up and run the demo (llmtrace demo; arguments go to it)
   up       set everything up and run llmtrace up
   test     set everything up, with a browser, and run the tests (arguments go to pytest)
   check    set everything up and run lint, types and import contracts
+  matrix   run the instrument's tests on old and new releases of openai (arguments: 1.40.0, 1.x, ...; none: all)
   docs     write the tables of the reference pages from the code
   sync     only set everything up
 """
@@ -31,7 +38,7 @@ def main(argv):
     if sys.version_info < (3, 11):
         return fail("this is Python %s; llmtrace needs 3.11 or newer" % sys.version.split()[0])
     command = argv[0] if argv else "help"
-    commands = {"demo": demo, "up": up, "test": test, "check": check, "docs": docs, "sync": sync}
+    commands = {"demo": demo, "up": up, "test": test, "check": check, "matrix": matrix, "docs": docs, "sync": sync}
     if command not in commands:
         print(USAGE)
         return 0 if command in {"help", "-h", "--help"} else 2
@@ -106,6 +113,45 @@ def test(arguments):
     if skipped:
         print("The browser tests were SKIPPED: LLMTRACE_SKIP_BROWSER=1", flush=True)
     return code
+
+
+def matrix(arguments):
+    """Runs the instrument's tests on releases of openai; every one is tried, and the exit code tells of all."""
+    chosen = [known for known in RELEASES if not arguments or any(is_named(known, given) for given in arguments)]
+    chosen += [given for given in arguments if not any(is_named(known, given) for known in RELEASES)]
+    failed = [release for release in chosen if not passes_on(release)]
+    print("openai %s: %s" % (", ".join(chosen), "FAILED on " + ", ".join(failed) if failed else "all passed"))
+    return 1 if failed else 0
+
+
+def is_named(release, given):
+    return release == given or (given.endswith(".x") and release.startswith(given[:-1]))
+
+
+def passes_on(release):
+    print("+ openai %s" % release, flush=True)
+    folder = os.path.join(HERE, ".matrix", release)
+    python = os.path.join(folder, os.path.relpath(PYTHON, VENV))
+    uv = find_uv()
+    locked = ["export", "--quiet", "--frozen", "--no-hashes", "--no-emit-project", "--all-extras", "--group", "test"]
+    exported = subprocess.run(uv + locked, cwd=HERE, stdout=subprocess.PIPE, text=True)
+    if exported.returncode:
+        return False
+    os.makedirs(folder, exist_ok=True)
+    constraints = os.path.join(folder, "constraints.txt")
+    with open(constraints, "w") as file:
+        file.writelines(line for line in exported.stdout.splitlines(True) if not line.startswith(("openai=", "httpx")))
+    install = ["pip", "install", "--quiet", "--python", python, "--constraint", constraints, "--group", "test"]
+    install += ["--editable", ".[schemas]", "openai==%s" % release] + BESIDE.get(release, [])
+    if not os.path.exists(python):
+        made = subprocess.run(uv + ["venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], cwd=HERE)
+        if made.returncode:
+            return False
+    if subprocess.run(uv + install, cwd=HERE).returncode:
+        return False
+    environ = dict(os.environ, LLMTRACE_MATRIX="1")
+    tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"] + MATRIX_TESTS
+    return not subprocess.run(tests, cwd=HERE, env=environ).returncode
 
 
 def get_browser():

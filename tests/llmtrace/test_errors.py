@@ -6,13 +6,13 @@ import asyncio
 import threading
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from opentelemetry import trace
 
 import llmtrace
 from llmtrace import instrumentation
+from support.releases import http as httpx2
 from support.spans import attributes, failed
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "my secret"}]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from opentelemetry import trace
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 
 from llmtrace.testing import FakeReply
 from llmtrace.testing.replies import responses_body
+from support.releases import http as httpx2
 from support.spans import attributes
 
 MESSAGES: Any = [{"role": "user", "content": "What is the answer?"}]

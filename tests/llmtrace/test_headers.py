@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from llmtrace.calls import Headers, RateLimit
 from llmtrace.reading.headers import read_headers
+from support.releases import http as httpx2
 from support.spans import attributes
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from opentelemetry import metrics as api
@@ -25,6 +24,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 import llmtrace
 from llmtrace.semconv import GENAI_LATEST, GENAI_RELEASED, METRICS
 from llmtrace.testing import FakeReply
+from support.releases import http as httpx2
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 STREAM: Any = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}

@@ -10,6 +10,7 @@ import pytest
 
 from llmtrace.operations import CHAT, EMBEDDINGS, RESPONSES, TEXT_COMPLETION, operation_of
 from llmtrace.servers import server_at
+from support.releases import needs_openai
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_any_other_path_is_named_after_its_words(method: str, url: str, name: st
     assert operation_of(method, url).wire == ""
 
 
+@needs_openai("3.54")
 def test_every_path_of_the_installed_client_keeps_its_words_and_loses_its_ids() -> None:
     sources = Path(openai.__file__).parent.joinpath("resources").rglob("*.py")
     paths = {path for source in sources for path in re.findall(r'"(/[a-z][^" ]*)"', source.read_text())}

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from genai_prices import Usage as PricedUsage
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from llmtrace.calls import Call, Operation, Parameters, Reply, Server, Usage
 from llmtrace.prices import Cost, PriceBook, Unpriced
 from llmtrace.testing import FakeReply
+from support.releases import http as httpx2
 from support.spans import attributes
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}

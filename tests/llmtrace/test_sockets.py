@@ -20,12 +20,16 @@ from websockets.exceptions import ConnectionClosed
 import llmtrace
 from llmtrace import sockets
 from llmtrace.exchanges import MAX_EVENTS
+from support.releases import needs_openai
 from support.scripted import response_body, said
 from support.socket_server import SocketServer, begun, delta, done, session, socket_server
 from support.spans import attributes, failed
 
 # openai uses the sync client of websockets in a way that 17.1 and later warn of.
-pytestmark = pytest.mark.filterwarnings(r"ignore:connect\(\) must be used as a context manager:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:connect\(\) must be used as a context manager:DeprecationWarning"),
+    needs_openai("1.107"),  # the first with `client.realtime`
+]
 
 CREATE: Any = {"type": "response.create"}
 REALTIME: Any = {"model": "gpt-realtime"}
@@ -49,7 +53,7 @@ def server(_server: SocketServer) -> SocketServer:
 def _talk(surface: Callable[[Any], Any], server: SocketServer, sent: list[Any], until: str, **query: Any) -> list[Any]:
     """Sync: send all, receive until an event of this type, close; the events, or what was raised as the last one."""
     events: list[Any] = []
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     with client, surface(client).connect(**query) as connection:
         for event in sent:
             connection.send(event)
@@ -68,7 +72,7 @@ async def _talk_async(
 ) -> list[Any]:
     events: list[Any] = []
     async with (
-        openai.AsyncOpenAI(base_url=server.url, api_key="x") as client,
+        openai.AsyncOpenAI(websocket_base_url=server.url, api_key="x") as client,
         surface(client).connect(**query) as connection,
     ):
         for event in sent:
@@ -211,7 +215,7 @@ def test_a_response_the_server_begins_is_a_span_under_the_connection(
 
 def test_a_response_hangs_under_what_asked_for_it(traces: Any, server: SocketServer) -> None:
     server.script["response.create"] = [begun(), done()]
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     tracer = trace.get_tracer("app", tracer_provider=traces.provider)
     with client, client.realtime.connect(**REALTIME) as connection:
         with tracer.start_as_current_span("turn") as turn, llmtrace.context(user="u-1"):
@@ -300,7 +304,7 @@ def test_a_response_left_by_the_app_is_closed(traces: Any, server: SocketServer,
 
 def test_a_connection_nobody_holds_any_more_ends_its_response(traces: Any, server: SocketServer) -> None:
     server.script["response.create"] = [begun()]
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     connection = client.realtime.connect(**REALTIME).enter()
     socket = connection._connection.__wrapped__
     connection.response.create()
@@ -357,7 +361,7 @@ def test_content_is_told_when_it_was_asked_for(make_traces: Any, server: SocketS
 
 def test_the_manager_s_queue_is_seen(traces: Any, server: SocketServer) -> None:
     server.script["response.create"] = [begun(), done()]
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     manager = client.realtime.connect(**REALTIME)
     manager.send(CREATE)
     with client, manager as connection:
@@ -378,7 +382,7 @@ def test_a_connection_made_under_suppression_is_not_seen(traces: Any, server: So
 
 def test_a_malformed_message_reaches_the_app_as_it_is(traces: Any, server: SocketServer) -> None:
     server.script["response.create"] = lambda connection, _: connection.send("{not json")
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     with client, client.realtime.connect(**REALTIME) as connection:
         connection.send(CREATE)
         connection.recv()
@@ -386,6 +390,7 @@ def test_a_malformed_message_reaches_the_app_as_it_is(traces: Any, server: Socke
     assert attributes(traces.one())["llmtrace.response.stream_end"] == "closed"
 
 
+@needs_openai("2.54")
 def test_uninstrument_restores_classes_and_open_connections(traces: Any, server: SocketServer) -> None:
     from openai.resources.realtime.realtime import AsyncRealtimeConnection, RealtimeConnection
     from openai.resources.responses.responses import AsyncResponsesConnection, ResponsesConnection
@@ -393,7 +398,7 @@ def test_uninstrument_restores_classes_and_open_connections(traces: Any, server:
     owners = (RealtimeConnection, AsyncRealtimeConnection, ResponsesConnection, AsyncResponsesConnection)
     assert all(hasattr(vars(owner)["__init__"], "__wrapped__") for owner in owners)
     server.script["response.create"] = [begun(), done()]
-    client = openai.OpenAI(base_url=server.url, api_key="x")
+    client = openai.OpenAI(websocket_base_url=server.url, api_key="x")
     with client, client.realtime.connect(**REALTIME) as connection:
         assert type(connection) is RealtimeConnection
         connection.send(CREATE)

@@ -12,11 +12,12 @@ import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
 from llmtrace.reading.encodings import inflate
+from support.releases import http as httpx2
+from support.releases import needs_openai
 from support.spans import attributes, failed
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}
@@ -221,6 +222,7 @@ def _streaming(pieces: list[Any], **headers: str) -> openai.OpenAI:
     return openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport), max_retries=0)
 
 
+@needs_openai("3.0")
 def test_an_error_event_in_the_stream_is_an_error(traces: Any) -> None:
     error = b'data: {"error": {"message": "overloaded", "type": "server_error", "code": null}}\n\n'
     with _streaming([_delta("he"), error]) as client, pytest.raises(openai.APIError):
@@ -230,6 +232,7 @@ def test_an_error_event_in_the_stream_is_an_error(traces: Any) -> None:
     assert found["llmtrace.response.stream_end"] == "broken"
 
 
+@needs_openai("3.0")
 def test_an_event_that_is_not_json_is_an_error_as_it_is_to_the_client(traces: Any) -> None:
     with _streaming([_delta("he"), b"data: {oops\n\n"]) as client, pytest.raises(json.JSONDecodeError):
         list(client.chat.completions.create(**CHAT))
@@ -346,6 +349,7 @@ def test_either_kind_of_deflate_is_read(wbits: int, traces: Any) -> None:
     assert _end_of(traces) == "completed"
 
 
+@needs_openai("3.0")
 def test_of_a_damaged_stream_what_came_before_is_read_and_the_call_is_told(traces: Any) -> None:
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     pieces = [packer.compress(_delta("he")) + packer.flush(zlib.Z_SYNC_FLUSH), b"\xff" * 300]

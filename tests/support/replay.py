@@ -22,8 +22,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import openai
+
+from support.releases import http as httpx2
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}

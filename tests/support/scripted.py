@@ -6,8 +6,9 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx2
 import openai
+
+from support.releases import http as httpx2
 
 Json = dict[str, Any]
 

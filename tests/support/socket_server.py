@@ -47,7 +47,7 @@ def socket_server() -> Iterator[SocketServer]:
     with serve(made.handle, "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        made.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1"
+        made.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/v1"
         yield made
         server.shutdown()
         thread.join(5)
