@@ -48,6 +48,11 @@ COMMANDS = {
         help="fetch the files of tiktoken's encodings, for estimates of tokens",
         extra="",
     ),
+    "prices": Command(
+        module="llmtrace.commands.prices",
+        help="check a file of own prices, show the prices of a model",
+        extra="",
+    ),
 }
 
 

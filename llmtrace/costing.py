@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmtrace import faults
-from llmtrace.prices import NegotiatedPrices, PriceBook, PriceFileError, Unpriced, free_of_charge, load_prices
+from llmtrace.prices import NegotiatedPrices, PriceBook, Unpriced, free_of_charge
 
 if TYPE_CHECKING:
     from llmtrace.accounts import Account
@@ -36,10 +36,10 @@ class CostStage:
         account.cost = self._book.price_call(account.call, account.reply, account.timing.start_ns)
 
     def _load(self) -> NegotiatedPrices:
-        if isinstance(self._own, NegotiatedPrices):
-            return self._own
-        if self._own is None:
-            return NegotiatedPrices()
+        if not isinstance(self._own, str):
+            return self._own or NegotiatedPrices()
+        from llmtrace.prices.price_file import PriceFileError, load_prices
+
         try:
             return load_prices(self._own)
         except PriceFileError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from llmtrace import faults
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
+    from llmtrace.pricing_settings import Prices
     from llmtrace.redaction.policies import Redact
     from llmtrace.seam import Seam
     from llmtrace.tracing import Tracing
@@ -36,6 +38,8 @@ def instrument(
     capture_content: bool | str | None = None,
     redact: Redact | None = None,
     upload: Uploading | None = None,
+    prices: Prices | None = None,
+    providers: Mapping[str, str] | None = None,
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
 
@@ -63,13 +67,24 @@ def instrument(
         upload: What keeps images, audio, files and texts too long of captured content, with a reference in their place:
             a ``llmtrace.uploads.FolderUpload``, an ``Upload`` of your own, or a function that is given each ``Blob``,
             on a thread of its own. None: a long one gives way to a word about it.
+        prices: Own prices, which stand before those of the price list: the path of a ``.toml`` or ``.json`` file, or a
+            mapping of the same shape. None: the file that ``LLMTRACE_PRICES`` names, if any.
+        providers: Who is behind a host, such as ``{"llm.example.com": "azure.ai.openai"}``; prices follow. None: as
+            ``LLMTRACE_PROVIDERS`` says.
 
     Raises:
         ValueError: An argument is not one of its values.
         TypeError: ``redact`` is neither a name, a pattern nor a function.
     """
     global _active  # noqa: PLW0603
-    settings = load_settings(export=export, endpoint=endpoint, capture_content=capture_content, redact=redact)
+    settings = load_settings(
+        export=export,
+        endpoint=endpoint,
+        capture_content=capture_content,
+        redact=redact,
+        prices=prices,
+        providers=providers,
+    )
     with _changing:
         if _active is not None or settings.disabled:
             return
@@ -147,6 +162,7 @@ class _Instrumentation:
         from llmtrace.metering import Metering
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
+        from llmtrace.servers import name_providers
         from llmtrace.tellers import make_teller, make_unsampled_teller
         from llmtrace.tracing import Tracing
         from llmtrace.uploads import Uploads
@@ -157,7 +173,8 @@ class _Instrumentation:
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
         tracing = Tracing(settings, worker, tracer_provider)
         metering = Metering(settings, worker, meter_provider)
-        costs = CostStage()
+        costs = CostStage(settings.pricing.prices)
+        name_providers(settings.pricing.providers)
         logs = Logs(settings, worker, logger_provider)
         uploads = Uploads(upload, settings, worker) if upload is not None and settings.captures_content else None
         observer = Observer(

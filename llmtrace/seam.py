@@ -24,7 +24,7 @@ from llmtrace import faults
 from llmtrace.answers import HttpAnswer
 from llmtrace.attempts import failed_attempt
 from llmtrace.outcomes import attribute_of, failure_of
-from llmtrace.servers import server_at
+from llmtrace.servers import client_kind, server_at
 from llmtrace.socket_seam import SocketSeam
 from llmtrace.streams import Tap, TappedStream
 
@@ -60,6 +60,7 @@ class Seam:
             self.trouble = found
             return False
         sync_client, async_client = found
+        _servers.clear()  # who is behind a host may be said anew
         self._wrap(sync_client, _OUTER, self._request)
         self._wrap(async_client, _OUTER, self._request_async)
         self._wrap(sync_client, _INNER, _answered)
@@ -231,12 +232,12 @@ _servers: dict[int, tuple[object, Server]] = {}
 def _server_of(client: Any, path: str) -> Server:
     if "://" in path:  # the app named another server for this one call
         other = urlsplit(path)
-        return server_at(other.scheme, other.hostname or "", other.port)
+        return server_at(other.scheme, other.hostname or "", other.port, client_kind(type(client)))
     url = client.base_url
     known = _servers.get(id(url))
     if known is not None and known[0] is url:
         return known[1]
-    server = server_at(url.scheme, url.host, url.port)
+    server = server_at(url.scheme, url.host, url.port, client_kind(type(client)))
     if len(_servers) >= 256:
         _servers.clear()
     _servers[id(url)] = (url, server)

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from llmtrace import semconv
+from llmtrace.pricing_settings import PricingSettings, load_pricing
 from llmtrace.reading.limits import Limits
 from llmtrace.redaction_settings import load_redaction
 
 if TYPE_CHECKING:
+    from llmtrace.pricing_settings import Prices
     from llmtrace.redaction.policies import Redact
     from llmtrace.redaction.redactor import Redactor
 
@@ -134,6 +136,17 @@ VARIABLES: Final = (
         meaning="bytes of bodies that may wait for the worker thread, and of ended spans that may wait for export",
     ),
     Variable(
+        name="LLMTRACE_PRICES",
+        default="",
+        meaning="path of a `.toml` or `.json` file of own prices, which stand before those of the price list",
+    ),
+    Variable(
+        name="LLMTRACE_PROVIDERS",
+        default="",
+        meaning="who is behind a host: `llm.example.com=openai,gateway:8080=azure.ai.openai,.corp.example=groq`; "
+        "values are `gen_ai.provider.name`s, and prices follow",
+    ),
+    Variable(
         name="LLMTRACE_RAISE_INTERNAL_ERRORS",
         default="",
         meaning="`1` makes faults of llmtrace itself raise: for the project's own tests",
@@ -249,6 +262,7 @@ class Settings:
     redactor: Redactor
     limits: Limits
     """Of content."""
+    pricing: PricingSettings
     mistakes: tuple[str, ...]
     """Variables whose values are none, and what is used instead, a sentence each."""
     disabled: bool
@@ -283,6 +297,8 @@ def load_settings(
     endpoint: str | None = None,
     capture_content: bool | str | None = None,
     redact: Redact | None = None,
+    prices: Prices | None = None,
+    providers: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from the arguments of ``instrument()`` and the environment.
@@ -297,6 +313,7 @@ def load_settings(
         raise ValueError(f'export: {export!r} is not a way to export; write "auto" or "none"')
     numbers = _Numbers(env)
     redaction = load_redaction(redact, env)
+    pricing = load_pricing(prices, providers, env)
     accepted, unknown = _accepted_baggage(env)
     span_queue_size = int(numbers.at_least("OTEL_BSP_MAX_QUEUE_SIZE", 2048, least=1))
     return Settings(
@@ -318,8 +335,10 @@ def load_settings(
         accepted_baggage=accepted,
         text_features=env.get("LLMTRACE_TEXT_FEATURES", "").strip().lower() not in ("false", "0", "no", "off"),
         sketch_key=_sketch_key(env),
+        pricing=pricing,
         mistakes=(
             *numbers.mistakes,
+            *pricing.mistakes,
             *redaction.mistakes,
             *_wrong_capture(env),
             *_wrong_protocol(env),

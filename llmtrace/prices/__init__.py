@@ -8,18 +8,15 @@ from llmtrace.prices.book import PriceBook, is_open_weight
 from llmtrace.prices.cost import STANDARD, Cost, Source, Unpriced, free_of_charge
 from llmtrace.prices.listed import price_list_version
 from llmtrace.prices.negotiated import NegotiatedPrices
-from llmtrace.prices.price_file import PriceFileError, load_prices
 
 __all__ = [
     "STANDARD",
     "Cost",
     "NegotiatedPrices",
     "PriceBook",
-    "PriceFileError",
     "Source",
     "Unpriced",
     "free_of_charge",
     "is_open_weight",
-    "load_prices",
     "price_list_version",
 ]

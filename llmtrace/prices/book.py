@@ -85,18 +85,14 @@ class PriceBook:
             cost = replace(cost, assumed_provider=server.price_provider)
         return _with_tools(cost, found, _tools(call, reply))
 
-    def price_usage(
-        self, usage: Usage, provider: str, model: str, tier: str = STANDARD, *, at_ns: int
-    ) -> Cost | Unpriced:
-        """Cost of ``usage`` alone, for a model of a provider of the price list."""
-        found = self._find((provider, provider), model, None, tier, at_ns)
-        return found if isinstance(found, Unpriced) else _price(usage, found, tier, is_embedding=False)
-
     def rates(
-        self, provider: str, model: str, tier: str = STANDARD, *, at_ns: int
+        self, providers: tuple[str, str | None], model: str, tier: str, at_ns: int
     ) -> tuple[Rates, str, str] | Unpriced:
-        """The rates in force, the name of their row and the version they are of."""
-        found = self._find((provider, provider), model, None, tier, at_ns)
+        """The rates in force for a model, the name of their row and the version they are of.
+
+        ``providers``: the provider's ``gen_ai.provider.name`` and its id in the price list.
+        """
+        found = self._find(providers, model, None, tier, at_ns)
         return found if isinstance(found, Unpriced) else (found.rates, found.name, found.version)
 
     def _find(
