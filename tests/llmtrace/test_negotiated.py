@@ -290,3 +290,17 @@ def test_the_command_shows_what_holds_for_a_model(file: Path, capsys: pytest.Cap
     assert capsys.readouterr().out.startswith("models[0], standard, from prices.toml@")
     assert main(["prices", "show", "nobody-s", "--provider", "x_ai"]) == 1
     assert capsys.readouterr().err == "nobody-s: no price is known (model_unknown)\n"
+
+
+def test_the_file_of_the_how_to_is_right_and_shows_as_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/how-to/use-negotiated-prices.md").read_text()
+    path = tmp_path / "prices.toml"
+    path.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    own = load_prices(path)
+    shown = page.partition("--prices prices.toml\n")[2].partition("```")[0]
+    command = ["prices", "show", "gpt-4o", "--provider", "azure.ai.openai", "--date", "2026-06-30"]
+    assert main([*command, "--prices", str(path)]) == 0
+    assert capsys.readouterr().out == shown.replace("prices.toml@5f0c1d2e", own.version)
+    assert f"{len(own.rows)} rows, all right" in page
