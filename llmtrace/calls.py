@@ -139,6 +139,10 @@ class ToolCalls:
     """Items of this tool in the answer."""
     billed: int | None = None
     """How many of them are billed by the piece at the usual fee; None when that is not told."""
+    usage: Usage | None = None
+    """Tokens of a model of its own that the tool ran; None when that is not told."""
+    model: str | None = None
+    """That model."""
     is_billed_apart: bool = True
     """Whether the provider asks a fee beyond the tokens."""
 

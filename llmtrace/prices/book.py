@@ -83,7 +83,7 @@ class PriceBook:
             if is_open_weight(found.name):
                 return Unpriced(reason="provider_unknown")
             cost = replace(cost, assumed_provider=server.price_provider)
-        return _with_tools(cost, found, _tools(call, reply))
+        return self._with_tools(cost, found, _tools(call, reply), call, at_ns)
 
     def rates(
         self, providers: tuple[str, str | None], model: str, tier: str, at_ns: int
@@ -126,6 +126,31 @@ class PriceBook:
             is_search_fee_known=listed.name not in _SEARCH_BY_BLOCK,
         )
         return found if row is None else self._discounted(found, row)
+
+    def _with_tools(self, cost: Cost, found: _Found, tools: tuple[ToolCalls, ...], call: Call, at_ns: int) -> Cost:
+        fees: dict[str, Decimal] = {}
+        unit_prices = dict(cost.unit_prices)
+        excludes = []
+        for ran in tools:
+            calls = _billed_calls(ran, found)
+            if calls is not None:
+                fees[ran.tool] = amount(found.rates.fees[ran.tool], calls)
+                if calls:
+                    unit_prices[ran.tool] = found.rates.fees[ran.tool]
+            elif (own := self._own_model(ran, call, at_ns)) is not None:
+                fees[ran.tool] = own
+            elif ran.is_billed_apart:
+                excludes.append(ran.tool)
+        parts = {**cost.parts, "tools": total(fees)} if any(fees.values()) else cost.parts
+        return replace(cost, usd=total(parts), parts=parts, unit_prices=unit_prices, excludes=tuple(excludes))
+
+    def _own_model(self, ran: ToolCalls, call: Call, at_ns: int) -> Decimal | None:
+        """What the tokens of a tool's own model cost, if they are told: tools run in the standard tier."""
+        if ran.usage is None or ran.model is None:
+            return None
+        found = self._find((call.server.provider, call.server.price_provider), ran.model, None, STANDARD, at_ns)
+        priced = found if isinstance(found, Unpriced) else _price(ran.usage, found, STANDARD, is_embedding=False)
+        return None if isinstance(priced, Unpriced) else priced.usd
 
     def _own_prices(self, row: Row) -> _Found:
         rates = replace(row.rates(), fees=row.fees)
@@ -224,45 +249,38 @@ def _refusal(usage: Usage, rates: Rates, *, is_embedding: bool) -> str | None:
         return "usage_inconsistent"
     if usage.cache_write_12h:
         return "cache_price_unknown"
-    if _lacks(rates, "audio_input", usage.audio_input) or _lacks(rates, "audio_output", usage.audio_output):
-        return "audio_price_unknown"
-    if _lacks(rates, "audio_seconds", usage.audio_seconds):
-        return "audio_price_unknown"
-    if _lacks(rates, "input", usage.input) or _lacks(rates, "characters", usage.characters):
-        return "input_price_unknown"
-    if _lacks(rates, "output", usage.output):
-        return "output_price_unknown"
-    if "input" in rates.kinds and usage.input is None:
-        return "usage_incomplete"
+    for kind, reason in _NEEDED.items():
+        if getattr(usage, kind) and kind not in rates.kinds:
+            return reason
+    is_input_missing = "input" in rates.kinds and usage.input is None
     is_output_missing = "output" in rates.kinds and usage.output is None and not is_embedding
-    return "usage_incomplete" if is_output_missing else None
+    is_incomplete = is_input_missing or is_output_missing or _hides_images(usage, rates)
+    return "usage_incomplete" if is_incomplete else None
 
 
-def _lacks(rates: Rates, kind: str, count: float | None) -> bool:
-    return bool(count) and kind not in rates.kinds
+# Kinds that cost what they cost and nothing else: without a price of its own, audio would pass for text.
+_NEEDED: Final = {
+    "audio_input": "audio_price_unknown",
+    "audio_output": "audio_price_unknown",
+    "audio_seconds": "audio_price_unknown",
+    "input": "input_price_unknown",
+    "characters": "input_price_unknown",
+    "output": "output_price_unknown",
+}
+
+
+def _hides_images(usage: Usage, rates: Rates) -> bool:
+    """Whether there may be tokens of images, which have a price of their own, and it is not told how many."""
+    if usage.output and usage.image_output is None and "image_output" in rates.kinds:
+        return True
+    is_all_told = usage.text_input is not None and usage.text_input + (usage.audio_input or 0) == usage.input
+    return bool(usage.input) and usage.image_input is None and "image_input" in rates.kinds and not is_all_told
 
 
 def _tools(call: Call, reply: Reply) -> tuple[ToolCalls, ...]:
     model = reply.model or call.model or ""
     searches_anyway = call.operation.wire == "chat" and (call.parameters.web_search or "-search-" in model)
     return (*reply.tools, ToolCalls(tool="web_search", count=0)) if searches_anyway else reply.tools
-
-
-def _with_tools(cost: Cost, found: _Found, tools: tuple[ToolCalls, ...]) -> Cost:
-    if not tools:
-        return cost
-    fees: dict[str, Decimal] = {}
-    unit_prices = dict(cost.unit_prices)
-    excludes = []
-    for ran in tools:
-        calls = _billed_calls(ran, found)
-        if calls:
-            fees[ran.tool] = amount(found.rates.fees[ran.tool], calls)
-            unit_prices[ran.tool] = found.rates.fees[ran.tool]
-        elif calls is None and ran.is_billed_apart:
-            excludes.append(ran.tool)
-    parts = {**cost.parts, "tools": total(fees)} if fees else cost.parts
-    return replace(cost, usd=total(parts), parts=parts, unit_prices=unit_prices, excludes=tuple(excludes))
 
 
 def _billed_calls(ran: ToolCalls, found: _Found) -> int | None:

@@ -101,6 +101,31 @@ GOLDEN: dict[str, tuple[str, Usage, dict[str, Any], str]] = {
         },
         "0.0575",
     ),
+    "images made by a tool": (
+        "gpt-5",
+        Usage(input=10_000, output=1_000),
+        {
+            "wire": "responses",
+            "tools": (
+                ToolCalls(
+                    tool="image_generation",
+                    count=1,
+                    model="gpt-image-1.5",
+                    usage=Usage(
+                        input=1_000,
+                        output=4_100,
+                        cache_read=0,
+                        image_input=800,
+                        text_input=200,
+                        image_output=4_000,
+                        text_output=100,
+                    ),
+                ),
+            ),
+        },
+        # 0.0225 of the model; 200 at 5, 800 at 8, 100 at 10, 4,000 at 32
+        "0.1589",
+    ),
 }
 
 
@@ -123,6 +148,8 @@ def test_a_cost_is_what_the_provider_s_page_says(name: str) -> None:
         ("audio_price_unknown", "gpt-4o", Usage(audio_seconds=3.0)),
         ("input_price_unknown", "gpt-4o", Usage(characters=3)),
         ("usage_incomplete", "gpt-4o", Usage(total=12)),
+        ("usage_incomplete", "gpt-image-1.5", Usage(input=10, output=4_000, image_input=0)),
+        ("usage_incomplete", "gpt-image-1.5", Usage(input=10, output=4_000, image_output=4_000)),
     ],
 )
 def test_what_is_not_told_is_not_guessed(reason: str, model: str, usage: Usage) -> None:
@@ -238,7 +265,7 @@ def test_any_usage_has_a_cost_that_is_the_sum_of_its_parts_or_a_reason(
 def test_the_page_explains_every_reason() -> None:
     sources = [*(ROOT / "llmtrace/prices").glob("*.py"), ROOT / "llmtrace/costing.py"]
     text = "".join(source.read_text() for source in sources)
-    reasons = {*re.findall(r'reason="(\w+)"', text), *re.findall(r'return "((?:usage|\w+_price)_\w+)"', text)}
+    reasons = {*re.findall(r'reason="(\w+)"', text), *re.findall(r'"((?:usage|[a-z]+_price)_\w+)"', text)}
     page = (ROOT / "docs/reference/cost.md").read_text()
     assert len(reasons) > 10
     assert {reason for reason in reasons if f"`{reason}`" not in page} == set()

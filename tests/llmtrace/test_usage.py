@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,32 @@ OPEN = {"type": "web_search_call", "action": {"type": "open_page", "url": "https
         (
             {"output": [{"type": "code_interpreter_call"}, {"type": "image_generation_call"}]},
             (ToolCalls(tool="code_interpreter", count=1), ToolCalls(tool="image_generation", count=1)),
+        ),
+        (
+            {
+                "output": [{"type": "image_generation_call"}],
+                "tools": [{"type": "image_generation", "model": "gpt-image-1.5"}],
+                "tool_usage": {
+                    "image_gen": {
+                        **CASES["images"][0],
+                        "cached_tokens": 20,
+                        "cached_tokens_details": {"cached_image_tokens": 15, "cached_text_tokens": 5},
+                    },
+                    "web_search": {"num_requests": 0},
+                },
+            },
+            (
+                ToolCalls(
+                    tool="image_generation",
+                    count=1,
+                    model="gpt-image-1.5",
+                    usage=replace(CASES["images"][1], cache_read=20, image_cache_read=15, text_cache_read=5),
+                ),
+            ),
+        ),
+        (
+            {"output": [{"type": "image_generation_call"}], "tool_usage": {"image_gen": CASES["images"][0]}},
+            (ToolCalls(tool="image_generation", count=1),),
         ),
         (
             {"output": [{"type": "mcp_call"}, {"type": "computer_call"}, {"type": "mcp_list_tools"}]},
