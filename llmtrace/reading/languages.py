@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import Final
 
-MAX_CHARS: Final = 2_000
-"""Of the text looked at, from its beginning: about 0.2 ms."""
+MAX_CHARS: Final = 1_000
+"""Of the text looked at, from its beginning: some 150 words, and a twentieth of a millisecond."""
 UNKNOWN: Final = "und"
 
 _SCRIPTS: Final = (
@@ -78,21 +79,16 @@ _LANGUAGES: Final = _languages()
 
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _NOISE: Final = re.compile(r"https?://\S+|```.*?```|[\w.]{1,64}@[\w.]+", re.DOTALL)
+_MARKS_OF_NOISE: Final = ("://", "```", "@")
 
 
 def guess_language(text: str) -> str:
     """A BCP 47 primary language, or ``und``."""
-    words = _LETTERS.findall(_NOISE.sub(" ", text[:MAX_CHARS]).lower())
-    scripts: Counter[str] = Counter()
-    for letter, times in Counter("".join(words)).items():
-        scripts[_script(letter)] += times
-    if scripts.total() < 3:
-        return UNKNOWN
-    if scripts["kana"] > 0.05 * scripts.total():  # Japanese is written with Han, too; Chinese never with kana
-        return "ja"
-    script, letters = scripts.most_common(1)[0]
-    if letters < 0.6 * scripts.total():
-        return UNKNOWN
+    text = text[:MAX_CHARS]
+    if any(mark in text for mark in _MARKS_OF_NOISE):
+        text = _NOISE.sub(" ", text)
+    words = _LETTERS.findall(text.lower())
+    script = "latin" if text.isascii() and words else _commonest_script(words)
     if script == "latin":
         return _by_words(words, _LATIN)
     if script == "cyrillic":
@@ -102,13 +98,31 @@ def guess_language(text: str) -> str:
     return {"han": "zh", "kana": "ja", "devanagari": "hi", "": UNKNOWN}.get(script, script)
 
 
+def _commonest_script(words: list[str]) -> str:
+    """``""`` when there is none, or none that is common enough; Japanese is the script ``kana``."""
+    scripts: Counter[str] = Counter()
+    for letter, times in Counter("".join(words)).items():
+        scripts[_script(letter)] += times
+    if scripts.total() < 3:
+        return ""
+    if scripts["kana"] > 0.05 * scripts.total():  # Japanese is written with Han, too; Chinese never with kana
+        return "kana"
+    script, letters = scripts.most_common(1)[0]
+    return script if letters >= 0.6 * scripts.total() else ""
+
+
+@lru_cache(maxsize=4096)
 def _script(letter: str) -> str:
     code = ord(letter)
     return next((name for name, first, last in _SCRIPTS if first <= code <= last), "")
 
 
 def _by_words(words: list[str], languages: tuple[str, ...]) -> str:
-    hits = Counter(language for word in words for language in _LANGUAGES.get(word, ()) if language in languages)
-    (best, most), (_, next_most) = (*hits.most_common(2), ("", 0), ("", 0))[:2]
+    hits = dict.fromkeys(languages, 0)
+    for word in words:
+        for language in _LANGUAGES.get(word, ()):
+            if language in hits:
+                hits[language] += 1
+    next_most, most = sorted(hits.values())[-2:]
     enough = most >= 2 and most >= 0.1 * len(words)
-    return best if enough and most > 1.15 * next_most else UNKNOWN
+    return max(languages, key=hits.__getitem__) if enough and most > 1.15 * next_most else UNKNOWN
