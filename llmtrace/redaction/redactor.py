@@ -14,6 +14,8 @@ from typing import Final
 from llmtrace.redaction.kinds import MARKER, Kind, marker
 
 MAX_ROUNDS: Final = 8
+SHORTEST_CHARS: Final = 6
+"""Nothing built in is shorter, and most texts of a message are: its role, its kinds of parts."""
 NOT_CHECKED: Final = marker("not checked")
 """In place of a text that the user's own function failed on."""
 
@@ -51,7 +53,7 @@ class Redactor:
 
     def built_in(self, text: str) -> str:
         """``text`` without what the built-in kinds find."""
-        if not self.kinds or not text:
+        if not self.kinds or len(text) < SHORTEST_CHARS:
             return text
         told = _without(text, self.kinds)
         if "\\" in told:

@@ -52,6 +52,7 @@ _NAMES: Final = re.compile(
 _DIGITS: Final = re.compile(
     r"(?<![0-9])(?=([0-9]{13,19}(?![0-9])|[0-9]{4}(?:[ \t\u00a0.\u2013-][0-9]{1,6}(?![0-9])){2,4}))"
 )
+_FOUR_DIGITS: Final = re.compile("[0-9]{4}")
 _GROUP: Final = re.compile("[0-9]+")
 
 
@@ -75,6 +76,8 @@ def _tokens(text: str) -> Iterable[Span]:
 
 
 def _cards(text: str) -> Iterable[Span]:
+    if _FOUR_DIGITS.search(text) is None:
+        return
     end = 0
     for found in _DIGITS.finditer(text):
         start = found.start()
@@ -147,6 +150,7 @@ KINDS: Final = (
     Kind(
         name="secret",  # api_key = "...", AWS_SECRET_ACCESS_KEY=...
         find=matches(_NAMED, has_digit_and_letter),
+        hints=("ecret", "ECRET", "ey", "EY", "oken", "OKEN"),
     ),
     Kind(
         name="password",  # Server=db;Password=...;  ?password=...
