@@ -1,4 +1,4 @@
-"""What ``llmtrace.context`` costs a call: microseconds of this thread's CPU, the median of many rounds.
+"""What ``llmtrace.context`` and ``llmtrace.span`` cost a call: microseconds of this thread's CPU, median of rounds.
 
 Run: ``python benchmarks/blocks.py`` (seconds, no network).
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from opentelemetry import baggage, context
+from opentelemetry.sdk.trace import TracerProvider
 
 import llmtrace
 from llmtrace.baggage import inherited
@@ -21,10 +22,11 @@ ROUNDS, TIMES = 15, 20_000
 ALLOWED = frozenset(BAGGAGE)
 
 
-def microseconds(work: Callable[[], object], times: int = TIMES) -> float:
+def microseconds(work: Callable[[], object], times: int = TIMES, between: Callable[[], object] = lambda: None) -> float:
     """Median CPU of one ``work()``."""
     found = []
     for _ in range(ROUNDS):
+        between()
         begun = time.thread_time()
         for _ in range(times):
             work()
@@ -65,6 +67,33 @@ def main() -> None:
     ours = baggage.set_baggage("session.id", "s", baggage.set_baggage("user.id", "u"))
     row("baggage, two of ours", microseconds(lambda: inherited(ours, ALLOWED)))
     row("with context(user=, session=)", microseconds(enter_and_leave))
+    spans()
+
+
+def spans() -> None:
+    """Those of the app's own: a function without, with, and beside what the SDK does for it."""
+
+    def plain(x: int) -> int:
+        return x
+
+    spanned = llmtrace.span(kind="tool")(plain)
+    row("a plain function", microseconds(lambda: plain(1)))
+    row("@span, not instrumented", microseconds(lambda: spanned(1)))
+    provider = TracerProvider(shutdown_on_exit=False)
+    tracer = provider.get_tracer("beside")
+
+    def by_the_sdk() -> None:
+        with tracer.start_as_current_span("execute_tool plain"):
+            plain(1)
+
+    row("start_as_current_span of the SDK", microseconds(by_the_sdk, 2000))
+    for content in (False, True):
+        llmtrace.instrument(provider, export="none", capture_content=content)
+        row(
+            f"@span, content {'on' if content else 'off'}",
+            microseconds(lambda: spanned(1), 1000, between=llmtrace.flush),
+        )
+        llmtrace.uninstrument()
 
 
 def row(name: str, figure: float) -> None:

@@ -12,5 +12,6 @@ Importing this package loads neither OpenTelemetry's SDK nor the OpenAI client; 
 from llmtrace._version import __version__
 from llmtrace.contexts import context
 from llmtrace.instrumentation import dropped_calls, flush, instrument, uninstrument
+from llmtrace.spanning import span
 
-__all__ = ["__version__", "context", "dropped_calls", "flush", "instrument", "uninstrument"]
+__all__ = ["__version__", "context", "dropped_calls", "flush", "instrument", "span", "uninstrument"]

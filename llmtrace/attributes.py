@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmtrace import semconv as names
 from llmtrace.attempts import lost_s
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llmtrace.accounts import Account
     from llmtrace.calls import (
         Attempt,
+        Block,
         Call,
         Content,
         Failure,
@@ -36,6 +38,41 @@ Attributes = dict[str, "AttributeValue | None"]
 """What is None is not written."""
 
 _NS = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockKind:
+    """How the conventions spell one kind of the app's own spans."""
+
+    operation: str | None = None
+    named: str | None = None
+    """The attribute that has its name."""
+    goes_in: str = names.SPAN_INPUT
+    comes_out: str = names.SPAN_OUTPUT
+    is_remote: bool = False
+    """Whether it asks somebody outside of the process."""
+
+
+BLOCK_KINDS: Final = {
+    "function": BlockKind(),
+    "tool": BlockKind(
+        operation="execute_tool",
+        named=names.TOOL_NAME,
+        goes_in=names.TOOL_CALL_ARGUMENTS,
+        comes_out=names.TOOL_CALL_RESULT,
+    ),
+    "retrieval": BlockKind(
+        operation="retrieval",
+        named=names.DATA_SOURCE_ID,
+        goes_in=names.RETRIEVAL_QUERY,
+        comes_out=names.RETRIEVAL_DOCUMENTS,
+        is_remote=True,
+    ),
+    "agent": BlockKind(operation="invoke_agent", named=names.AGENT_NAME),
+    "workflow": BlockKind(operation="invoke_workflow", named=names.WORKFLOW_NAME),
+    "plan": BlockKind(operation="plan", named=names.AGENT_NAME),
+}
+"""Spans of ``docs/gen-ai/gen-ai-agent-spans.md`` and the retrieval span of ``gen-ai-spans.md``."""
 
 
 def span_name(operation: Operation, model: str | None) -> str:
@@ -104,6 +141,32 @@ def structured_content(content: Content | None) -> dict[str, list[Json]]:
         names.TOOL_DEFINITIONS: content.tool_definitions,
     }
     return {name: value for name, value in told.items() if value}
+
+
+def block_name(block: Block) -> str:
+    """Name of the app's own span, as the conventions have it for its kind."""
+    operation = BLOCK_KINDS[block.kind].operation
+    return " ".join(filter(None, (operation, block.name))) or block.kind
+
+
+def block_attributes(
+    block: Block, identity: Identity, *, input_: str | None, output: str | None
+) -> dict[str, AttributeValue]:
+    """Everything but a failure that one of the app's own spans tells."""
+    kind, is_tool = BLOCK_KINDS[block.kind], block.kind == "tool"
+    return cleaned(
+        {
+            **identity_attributes(identity),
+            names.OPERATION_NAME: kind.operation,
+            **({kind.named: block.name} if kind.named else {}),
+            names.CODE_FUNCTION_NAME: block.function,
+            names.TOOL_TYPE: "function" if is_tool else None,
+            names.TOOL_DESCRIPTION: block.description if is_tool else None,
+            names.TOOL_CALL_ID: block.call_id if is_tool else None,
+            kind.goes_in: input_,
+            kind.comes_out: output,
+        }
+    )
 
 
 def cleaned(attributes: Attributes) -> dict[str, AttributeValue]:

@@ -6,7 +6,7 @@ Nothing here knows OpenTelemetry or OpenAI. ``reading`` fills these, ``prices`` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -59,6 +59,37 @@ class Identity:
     """Attributes under names of the user's own."""
     inherited: Identity | None = None
     """What came from another service as baggage: holds where nobody nearer says anything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """A piece of the app that is to be a span: a function, a tool, a retrieval, an agent, a workflow, a plan."""
+
+    name: str | None
+    """None: after the function; nobody's, for a block without one."""
+    kind: str
+    call_id: str | None = None
+    """Of a tool: the id of the call, as the model gave it."""
+    function: str | None = None
+    """Full name of the function, for a decorated one."""
+    description: str | None = None
+    """First line of its docstring."""
+    labels: tuple[tuple[str, Label], ...] = ()
+    captures: bool = True
+    """False: what goes in and out is never told."""
+
+    def of(self, function: object) -> Block:
+        """This block as that of ``function``."""
+        qualified = str(getattr(function, "__qualname__", type(function).__qualname__)).replace("<locals>.", "")
+        own = qualified if self.kind == "function" else qualified.rpartition(".")[2]
+        doc = (getattr(function, "__doc__", None) or "").strip()
+        return replace(
+            self,
+            # Retrieval is named after its data source and a plan after its agent, which a function does not tell.
+            name=self.name or (None if self.kind in ("retrieval", "plan") else own),
+            function=f"{getattr(function, '__module__', None) or ''}.{qualified}".lstrip("."),
+            description=doc.splitlines()[0] if doc else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

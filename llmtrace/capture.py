@@ -73,13 +73,20 @@ class LabelsStage:
         """Redact them; were that to fail, none would be told."""
         call = account.call
         account.call = replace(call, identity=Identity(), parameters=Parameters())
-        told = {field.name: self._told(getattr(call.identity, field.name)) for field in fields(call.identity)}
-        stops = self._told(call.parameters.stop_sequences)
+        stops = _redacted(call.parameters.stop_sequences, self.redactor)
         account.call = replace(
-            call, identity=Identity(**told), parameters=replace(call.parameters, stop_sequences=stops)
+            call,
+            identity=redacted_identity(call.identity, self.redactor),
+            parameters=replace(call.parameters, stop_sequences=stops),
         )
 
-    def _told(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.redactor.text(value)
-        return tuple(self._told(entry) for entry in value) if isinstance(value, tuple) else value
+
+def redacted_identity(identity: Identity, redactor: Redactor) -> Identity:
+    """For whom and for what, as it may leave the process."""
+    return Identity(**{entry.name: _redacted(getattr(identity, entry.name), redactor) for entry in fields(identity)})
+
+
+def _redacted(value: Any, redactor: Redactor) -> Any:
+    if isinstance(value, str):
+        return redactor.text(value)
+    return tuple(_redacted(entry, redactor) for entry in value) if isinstance(value, tuple) else value

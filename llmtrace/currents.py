@@ -14,14 +14,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.context import attach, create_key, detach, get_current, set_value
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, create_key, detach, get_current, set_value
 
 if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
 
+# opentelemetry-instrumentation sets both, older releases the plain one only.
+_OLD_SUPPRESS_KEY: Final = "suppress_instrumentation"
+
 _KEY: Final = create_key("llmtrace-current")
+
+
+def is_suppressed(context: Context) -> bool:
+    """Whether somebody said that no spans are to be made here."""
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_OLD_SUPPRESS_KEY))
 
 
 class Current:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from llmtrace import faults
-from llmtrace.settings import Export, Settings, load_settings
+from llmtrace.settings import Export, Neighbours, Settings, load_settings
 
 if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from llmtrace.blocks import Blocks
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.pricing_settings import Prices
@@ -40,6 +42,7 @@ def instrument(
     upload: Uploading | None = None,
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
+    neighbours: Neighbours | None = None,
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
 
@@ -72,6 +75,10 @@ def instrument(
         providers: Who is behind a host, such as ``{"llm.example.com": "azure.ai.openai"}``; prices follow. None: as
             ``LLMTRACE_PROVIDERS`` says.
 
+        neighbours: What to do where another instrumentation tells the same calls: ``"both"`` tell them, ours is to
+            ``"yield"`` where the current span is another's of the call, or to ``"replace"`` those that are at it now.
+            None: as ``LLMTRACE_NEIGHBOURS`` says, which is both by default.
+
     Raises:
         ValueError: An argument is not one of its values.
         TypeError: ``redact`` is neither a name, a pattern nor a function.
@@ -84,6 +91,7 @@ def instrument(
         redact=redact,
         prices=prices,
         providers=providers,
+        neighbours=neighbours,
     )
     with _changing:
         if _active is not None or settings.disabled:
@@ -118,6 +126,11 @@ def flush(timeout_s: float = 10.0) -> bool:
 def dropped_calls() -> int:
     """Calls whose details were lost because the worker's queue was full."""
     return _active.worker.dropped if _active is not None else 0
+
+
+def blocks_in_force() -> Blocks | None:
+    """What begins the app's own spans; None when nothing is instrumented."""
+    return _active.blocks if _active is not None else None
 
 
 def settings_in_force() -> Settings | None:
@@ -160,6 +173,7 @@ class _Instrumentation:
         from llmtrace.costing import CostStage
         from llmtrace.logs import Logs
         from llmtrace.metering import Metering
+        from llmtrace.neighbours import replace_neighbours
         from llmtrace.observer import Observer
         from llmtrace.seam import Seam
         from llmtrace.servers import name_providers
@@ -168,6 +182,8 @@ class _Instrumentation:
         from llmtrace.uploads import Uploads
         from llmtrace.worker import Worker
 
+        if settings.neighbours == "replace":
+            replace_neighbours()
         for mistake in settings.mistakes:
             faults.say_once(mistake, "llmtrace: %s", mistake)
         worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
@@ -184,6 +200,7 @@ class _Instrumentation:
             teller=make_teller(settings, metering, costs, logs, uploads),
             unsampled_teller=make_unsampled_teller(metering, costs),
             baggage=settings.accepted_baggage,
+            yields=settings.neighbours == "yield",
         )
         seam = Seam(observer)
         if not seam.install():
@@ -215,3 +232,10 @@ class _Instrumentation:
             self.uploads.release()
         self.worker.stop()
         faults.reset()
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """What begins the app's own spans."""
+        from llmtrace.blocks import Blocks
+
+        return Blocks(tracing=self.tracing, worker=self.worker, settings=self.settings)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as _SUPPRESS_KEY
 from opentelemetry.trace import set_span_in_context
 
 from llmtrace import clock, spans
 from llmtrace.baggage import inherited
-from llmtrace.currents import go_back
+from llmtrace.currents import go_back, is_suppressed
 from llmtrace.exchanges import Origin
 from llmtrace.identity import current_identity
+from llmtrace.neighbours import is_told_by_another
 from llmtrace.operations import operation_of
 from llmtrace.recordings import Recording
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from llmtrace.telling import Teller
     from llmtrace.tracing import Tracing
     from llmtrace.worker import Worker
-
-# opentelemetry-instrumentation sets both, older releases the plain one only.
-_OLD_SUPPRESS_KEY = "suppress_instrumentation"
 
 
 class Observation:
@@ -58,6 +55,7 @@ class Observer:
         teller: Teller,
         unsampled_teller: Teller,
         baggage: frozenset[str] = frozenset(),
+        yields: bool = False,
     ) -> None:
         self._tracing = tracing
         self._metering = metering
@@ -65,6 +63,7 @@ class Observer:
         self._teller = teller
         self._unsampled_teller = unsampled_teller
         self._baggage = baggage
+        self._yields = yields
 
     def begin(self, method: str, url: str, sent: object, server: Server) -> Observation | None:
         """Start the span of a call; None when the call is not to be seen.
@@ -73,12 +72,14 @@ class Observer:
         same: what happens inside inherits the sampler's decision.
         """
         context = otel_context.get_current()
-        if context and _is_suppressed(context):
+        if context and is_suppressed(context):
             return None
         tracer = self._tracing.tracer()
         if tracer is None:
             return None
         operation = operation_of(method, url)
+        if self._yields and is_told_by_another(context, operation):
+            return None
         model = sent.get("model") if isinstance(sent, dict) else None
         model = model if isinstance(model, str) else None
         start_ns = clock.now_ns()
@@ -102,7 +103,7 @@ class Observer:
     def origin(self) -> Origin | None:
         """Where and for whom something is asked here; None when it is not to be seen."""
         context = otel_context.get_current()
-        if _is_suppressed(context):
+        if context and is_suppressed(context):
             return None
         return Origin(context=context, identity=self._identity(context))
 
@@ -136,7 +137,3 @@ class Observer:
         said = current_identity()
         came_in = inherited(context, self._baggage)
         return said if came_in is None else replace(said, inherited=came_in)
-
-
-def _is_suppressed(context: Context) -> bool:
-    return bool(context.get(_SUPPRESS_KEY) or context.get(_OLD_SUPPRESS_KEY))

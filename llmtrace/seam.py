@@ -12,7 +12,7 @@ is being handled. A client without it has its retries untold.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,8 @@ class Seam:
         self.trouble = ""
         """Why ``install`` answered False."""
         self._originals: list[tuple[type, str, object, object]] = []
+        self._inside: list[Any] = []
+        """Wrappers of others that have ours inside."""
 
     def install(self) -> bool:
         """Wrap the client; False, and nothing done, when it does not look as expected."""
@@ -65,6 +67,8 @@ class Seam:
         self._wrap(async_client, _OUTER, self._request_async)
         self._wrap(sync_client, _INNER, _answered)
         self._wrap(async_client, _INNER, _answered_async)
+        self._wrap_inside(sync_client, self._request)
+        self._wrap_inside(async_client, self._request_async)
         for owner in _owners_of(_WAIT, found):
             self._wrap(owner, _WAIT, _retried)
         self._sockets.install()
@@ -78,6 +82,25 @@ class Seam:
             if owner.__dict__.get(name) is wrapper:
                 setattr(owner, name, original)
         self._originals.clear()
+        for theirs in self._inside:
+            if isinstance(theirs.__wrapped__, wrapt.FunctionWrapper):
+                theirs.__wrapped__ = theirs.__wrapped__.__wrapped__
+        self._inside.clear()
+
+    def _wrap_inside(self, base: type, wrapper: Callable[..., Any]) -> None:
+        """Also where another library has wrapped the inherited function as a class's own, which hides the base's."""
+        ours = base.__dict__[_OUTER]
+        for owner in _heirs(base):
+            own = innermost = owner.__dict__.get(_OUTER)
+            while isinstance(innermost, wrapt.FunctionWrapper) and isinstance(
+                innermost.__wrapped__, wrapt.FunctionWrapper
+            ):
+                innermost = innermost.__wrapped__
+            if own is ours.__wrapped__:
+                self._wrap(owner, _OUTER, wrapper)
+            elif isinstance(innermost, wrapt.FunctionWrapper) and innermost.__wrapped__ is ours.__wrapped__:
+                innermost.__wrapped__ = ours
+                self._inside.append(innermost)
 
     def _wrap(self, owner: type, name: str, wrapper: Callable[..., Any]) -> None:
         original = owner.__dict__[name]
@@ -131,6 +154,13 @@ class Seam:
         except Exception as error:  # noqa: BLE001 - the call goes on without us
             faults.report("seam.begin", error)
             return None
+
+
+def _heirs(base: type) -> Iterator[type]:
+    heirs: list[type] = base.__subclasses__()
+    for heir in heirs:
+        yield heir
+        yield from _heirs(heir)
 
 
 def _find() -> tuple[type, type] | str:

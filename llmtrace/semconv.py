@@ -451,6 +451,40 @@ OUTPUT_MESSAGES: Final = _attribute("gen_ai.output.messages", "string", GENAI, "
 SYSTEM_INSTRUCTIONS: Final = _attribute("gen_ai.system_instructions", "string", GENAI, "JSON; content capture only")
 TOOL_DEFINITIONS: Final = _attribute("gen_ai.tool.definitions", "string", GENAI, "JSON; content capture only")
 
+# The app's own spans
+TOOL_NAME: Final = _attribute("gen_ai.tool.name", "string", GENAI, 'name of `llmtrace.span(kind="tool")`')
+TOOL_TYPE: Final = _attribute("gen_ai.tool.type", "string", GENAI, "`function`: a tool the app runs itself")
+TOOL_DESCRIPTION: Final = _attribute(
+    "gen_ai.tool.description", "string", GENAI, "first line of the docstring of a decorated tool"
+)
+TOOL_CALL_ID: Final = _attribute("gen_ai.tool.call.id", "string", GENAI, "`llmtrace.span(call_id=)`")
+AGENT_NAME: Final = _attribute(
+    "gen_ai.agent.name", "string", GENAI, 'name of `llmtrace.span(kind="agent")`, or `"plan"`'
+)
+WORKFLOW_NAME: Final = _attribute("gen_ai.workflow.name", "string", GENAI, 'name of `llmtrace.span(kind="workflow")`')
+DATA_SOURCE_ID: Final = _attribute(
+    "gen_ai.data_source.id", "string", GENAI, 'name of `llmtrace.span(kind="retrieval")`'
+)
+CODE_FUNCTION_NAME: Final = _attribute("code.function.name", "string", OTEL, "module and name of a decorated function")
+TOOL_CALL_ARGUMENTS: Final = _attribute(
+    "gen_ai.tool.call.arguments", "string", GENAI, "JSON, of a tool; content capture only"
+)
+TOOL_CALL_RESULT: Final = _attribute(
+    "gen_ai.tool.call.result", "string", GENAI, "JSON, of a tool; content capture only"
+)
+RETRIEVAL_QUERY: Final = _attribute(
+    "gen_ai.retrieval.query.text", "string", GENAI, "first text that went in; content capture only"
+)
+RETRIEVAL_DOCUMENTS: Final = _attribute(
+    "gen_ai.retrieval.documents", "string", GENAI, "JSON, of what a retrieval found; content capture only"
+)
+SPAN_INPUT: Final = _attribute(
+    "llmtrace.span.input", "string", LLMTRACE, "JSON, of what went into any other span; content capture only"
+)
+SPAN_OUTPUT: Final = _attribute(
+    "llmtrace.span.output", "string", LLMTRACE, "JSON, of what came out of any other span; content capture only"
+)
+
 # Attributes of metrics alone
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105
 TOKEN_MODALITY: Final = "gen_ai.token.modality"  # noqa: S105
@@ -596,6 +630,10 @@ UNPRICED_CALLS: Final = _counter(
 RETRIES: Final = _counter(
     "llmtrace.retries", "{retry}", LLMTRACE, "attempts that failed and that the client made again", ERROR_TYPE
 )
+
+# Of other instrumentations, to know them by
+OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
+TRACELOOP_REQUEST_TYPE: Final = "llm.request.type"
 
 # Resource attributes, for the readers of our data
 SERVICE_NAME: Final = "service.name"

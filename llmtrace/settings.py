@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from llmtrace import semconv
 from llmtrace.pricing_settings import PricingSettings, load_pricing
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmtrace.redaction.redactor import Redactor
 
 Export = Literal["auto", "none"]
+Neighbours = Literal["both", "yield", "replace"]
 Capture = Literal["no_content", "span_only", "event_only", "span_and_event"]
 
 DEFAULT_ENDPOINT: Final = "http://127.0.0.1:4318"
@@ -124,6 +125,11 @@ VARIABLES: Final = (
         name="LLMTRACE_ACCEPT_BAGGAGE",
         default=",".join(BAGGAGE),
         meaning="which entries of incoming W3C baggage are believed where the app itself says nothing; `none` for none",
+    ),
+    Variable(
+        name="LLMTRACE_NEIGHBOURS",
+        default="both",
+        meaning="read when `neighbours` is not given: `both`, `yield` or `replace`",
     ),
     Variable(
         name="LLMTRACE_QUEUE_SIZE",
@@ -251,6 +257,8 @@ class Settings:
     """Ended spans that may wait for export."""
     batch_size: int
     """Spans in one export; never more than ``span_queue_size``."""
+    neighbours: Neighbours
+    """What to do where another instrumentation tells the same calls."""
     propagates_context: bool
     """Whether ``llmtrace.context`` sets baggage, where the block itself does not say."""
     accepted_baggage: frozenset[str]
@@ -299,6 +307,7 @@ def load_settings(
     redact: Redact | None = None,
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
+    neighbours: Neighbours | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Settings from the arguments of ``instrument()`` and the environment.
@@ -315,6 +324,7 @@ def load_settings(
     redaction = load_redaction(redact, env)
     pricing = load_pricing(prices, providers, env)
     accepted, unknown = _accepted_baggage(env)
+    tellers, no_tellers = _neighbours(neighbours, env)
     span_queue_size = int(numbers.at_least("OTEL_BSP_MAX_QUEUE_SIZE", 2048, least=1))
     return Settings(
         export="none" if env.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none" else export,
@@ -331,6 +341,7 @@ def load_settings(
         batch_size=int(
             numbers.at_least("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(512, span_queue_size), least=1, most=span_queue_size)
         ),
+        neighbours=tellers,
         propagates_context=env.get("LLMTRACE_PROPAGATE_CONTEXT", "").strip().lower() in ("true", "1"),
         accepted_baggage=accepted,
         text_features=env.get("LLMTRACE_TEXT_FEATURES", "").strip().lower() not in ("false", "0", "no", "off"),
@@ -341,8 +352,9 @@ def load_settings(
             *pricing.mistakes,
             *redaction.mistakes,
             *_wrong_capture(env),
-            *_wrong_protocol(env),
+            *(_wrong_protocol(env) if export == "auto" else ()),
             *unknown,
+            *no_tellers,
             *_weak_key(env),
         ),
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
@@ -380,6 +392,20 @@ class _Numbers:
 def _export_timeout_s(numbers: _Numbers) -> float:
     general = numbers.at_least("OTEL_EXPORTER_OTLP_TIMEOUT", 10, least=0.001)
     return numbers.at_least("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", general, least=0.001)
+
+
+def _neighbours(argument: Neighbours | None, env: Mapping[str, str]) -> tuple[Neighbours, tuple[str, ...]]:
+    """What to do about others, and a sentence when the variable is none of it."""
+    known: tuple[Neighbours, ...] = get_args(Neighbours)
+    if argument is not None:
+        if argument not in known:
+            raise ValueError(f'neighbours: {argument!r} is no way to live together; write "both", "yield" or "replace"')
+        return argument, ()
+    text = env.get("LLMTRACE_NEIGHBOURS", "").strip().lower() or "both"
+    found = next((way for way in known if way == text), None)
+    return found or "both", () if found else (
+        f'LLMTRACE_NEIGHBOURS: "{text}" is none of {", ".join(known)}; both tell',
+    )
 
 
 def _accepted_baggage(env: Mapping[str, str]) -> tuple[frozenset[str], tuple[str, ...]]:

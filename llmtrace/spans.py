@@ -8,6 +8,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from llmtrace import semconv as names
 from llmtrace.attributes import (
+    BLOCK_KINDS,
     Attributes,
     account_attributes,
     attempt_attributes,
@@ -22,6 +23,7 @@ from llmtrace.attributes import (
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
 
     from llmtrace.accounts import Account
     from llmtrace.calls import Failure, Operation, Server
@@ -34,6 +36,24 @@ def start_span(
     attributes = start_attributes(operation, server, model)
     name = span_name(operation, clean(model) if model else None)
     return tracer.start_span(name, context, SpanKind.CLIENT, attributes, start_time=start_ns)
+
+
+def start_block(tracer: Tracer, name: str, kind: str, *, context: Context, start_ns: int) -> Span:
+    """Start one of the app's own spans; a sampler sees its name and kind."""
+    known = BLOCK_KINDS[kind]
+    attributes = {names.OPERATION_NAME: known.operation} if known.operation else None
+    span_kind = SpanKind.CLIENT if known.is_remote else SpanKind.INTERNAL
+    return tracer.start_span(clean(name), context, span_kind, attributes, start_time=start_ns)
+
+
+def write_block(
+    span: Span, attributes: dict[str, AttributeValue], failure: Failure | None, *, message: str | None
+) -> None:
+    """Write one of the app's own spans; ``message`` is what may be told of how it failed."""
+    span.set_attributes(attributes)
+    if failure is not None:
+        span.set_attributes(cleaned(failure_attributes(failure)))
+        _write_status(span, message)
 
 
 class SpanOutlet:

@@ -21,7 +21,7 @@ __all__ = ["captured", "fake_provider", "frozen_time"]
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
-PAGES = ("docs/how-to/test-an-app.md",)
+PAGES = ("docs/how-to/test-an-app.md", "docs/how-to/trace-your-own-functions.md")
 EXAMPLES = [
     (page, at, code)
     for page in PAGES
@@ -32,6 +32,15 @@ EXAMPLES = [
 @pytest.mark.parametrize(("page", "at", "code"), EXAMPLES, ids=[f"{page}-{at}" for page, at, _ in EXAMPLES])
 def test_the_examples_of_the_pages_run(page: str, at: int, code: str) -> None:
     exec(compile(code, f"{page}[{at}]", "exec"), {"__name__": "example"})
+
+
+def test_the_tree_of_the_page_on_own_functions_is_what_its_code_makes(captured: Any, fake: Any, client: Any) -> None:
+    page = (ROOT / "docs/how-to/trace-your-own-functions.md").read_text()
+    code, shown = re.findall(r"```(?:python)?\n(.*?)```", page, re.DOTALL)[:2]
+    made: dict[str, Any] = {"__name__": "example"}
+    exec(code, made)
+    made["answer"](client, "Why?")
+    assert captured.tree() == shown.rstrip()
 
 
 def test_what_is_captured_is_plain_data(captured: Any, fake: Any, client: Any) -> None:
