@@ -228,6 +228,7 @@ def _reply(reply: Reply, timing: Timing) -> Attributes:
         names.RESPONSE_STREAM_END: timing.stream_end,
         names.RESPONSE_TIME_TO_FIRST_CHUNK: _seconds(timing.start_ns, timing.first_chunk_ns),
         names.RESPONSE_TIME_TO_FIRST_TOKEN: _seconds(timing.start_ns, timing.first_token_ns),
+        names.RESPONSE_TIME_PER_OUTPUT_TOKEN: timing.per_output_token_s,
         **(_usage(reply.usage) if reply.usage else {}),
         **{names.TOOL_CALLS[ran.tool]: ran.count for ran in reply.tools if ran.tool in names.TOOL_CALLS},
     }
@@ -278,6 +279,7 @@ def failure_attributes(failure: Failure) -> Attributes:
     return {
         names.ERROR_TYPE: failure.type,
         names.ERROR_CODE: failure.code,
+        names.ERROR_CAUSE: failure.cause,
         names.HTTP_STATUS_CODE: failure.status_code,
     }
 

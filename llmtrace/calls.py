@@ -190,6 +190,8 @@ class Failure:
     """The provider's own code."""
     message: str | None = None
     """May quote the prompt: treat as content."""
+    cause: str | None = None
+    """Class of the exception that this one was raised on top of, such as that of the HTTP library."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -265,6 +267,8 @@ class Timing:
     """How a stream ended; None for a call that was not streamed."""
     chunk_ns: tuple[int, ...] = ()
     """When each event of a stream came."""
+    per_output_token_s: float | None = None
+    """Seconds from one output token of a stream to the next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,11 +27,31 @@ class Outcome:
     """The provider's error object, as the client parsed it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """A client that reads a stream itself, and raises its own exceptions on top of those of the HTTP library."""
+
+    timeouts: Callable[[], tuple[type[BaseException], ...]]
+    errors: Callable[[], tuple[type[BaseException], ...]]
+    on_timeout: str
+    on_error: str
+
+    def raises(self, failure: Failure, error: BaseException) -> Failure:
+        """``failure`` as the app sees it."""
+        if isinstance(error, self.timeouts()):
+            return replace(failure, type=self.on_timeout, cause=failure.type)
+        if isinstance(error, self.errors()):
+            return replace(failure, type=self.on_error, cause=failure.type)
+        return failure
+
+
 def failure_of(error: BaseException) -> Failure:
     """What an exception tells, without keeping it: its traceback would keep the caller's frames alive."""
     status = attribute_of(error, "status_code")
+    cause = error.__cause__
     return Failure(
         type=type(error).__qualname__,
+        cause=None if cause is None else type(cause).__qualname__,
         status_code=status if isinstance(status, int) else None,
         message=_message(error),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from llmtrace.calls import Call, Failure, Reply, Timing
-from llmtrace.outcomes import Outcome, failure_told, stream_end
+from llmtrace.outcomes import Outcome, Reader, failure_told, stream_end
 from llmtrace.reading.events import Chunk, read_events
 from llmtrace.reading.json_values import Json, count
 from llmtrace.reading.replies import parse_reply, read_reply
@@ -65,6 +65,8 @@ class Collected:
     outcome: Outcome
     attempts: Sequence[FailedAttempt] = ()
     """Attempts before the last."""
+    reader: Reader | None = None
+    """The client, when it reads the stream itself."""
     fallback: object = None
     """The request as the client's own objects, for a call that was never encoded."""
     is_streamed: bool = field(init=False)
@@ -126,7 +128,10 @@ class Collected:
     def _damage(self, streamed: Streamed | None) -> Failure | None:
         # The client raises on it, above where we listen; unless it had all it wanted before.
         spoilt = self._damaged and not (streamed and streamed.finished)
-        return Failure(type="DecodingError", message="the content encoding is damaged") if spoilt else None
+        if not spoilt:
+            return None
+        failure = Failure(type="DecodingError", message="the content encoding is damaged")
+        return failure if self.reader is None else replace(failure, type=self.reader.on_error, cause=failure.type)
 
     def _stream_timing(self, streamed: Streamed) -> Timing:
         last_ns = self.chunks[-1][0] if self.chunks and self.kept_whole else None

@@ -17,7 +17,7 @@ from opentelemetry.trace import INVALID_SPAN
 from llmtrace import clock, faults, spans, unfinished
 from llmtrace.accounts import Account
 from llmtrace.calls import Call, Failure, Identity, Operation, Server, Timing
-from llmtrace.outcomes import End, Outcome, failure_told
+from llmtrace.outcomes import End, Outcome, Reader, failure_told
 from llmtrace.reading.events import Chunk
 from llmtrace.reading.json_values import Json
 from llmtrace.readouts import Answer, Collected
@@ -34,8 +34,8 @@ class Recording:
     """Collects one call on the caller's thread."""
 
     __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_open", "_operation", "_outcome", "_server",
-                 "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "span", "start_ns",
-                 "tapped")  # fmt: skip
+                 "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "reader", "span",
+                 "start_ns", "tapped")  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - by position: keywords cost the caller's thread more
         self,
@@ -60,6 +60,8 @@ class Recording:
         """How many there are in ``chunks``, once they are all there."""
         self.kept_whole = True
         """False when more came than is kept of one answer."""
+        self.reader: Reader | None = None
+        """Who reads the stream, once somebody does; None when that is the app."""
         self.tapped = False
         self._operation = operation
         self._server = server
@@ -182,6 +184,7 @@ class Recording:
             kept_whole=self.kept_whole,
             start_ns=self.start_ns,
             outcome=outcome,
+            reader=self.reader,
             fallback=self._fallback,
         )
 

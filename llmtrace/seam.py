@@ -7,6 +7,9 @@ HTTP response, from which the bytes sent and answered are read later, elsewhere.
 
 ``_calculate_retry_timeout`` is asked how long to wait before an attempt is made again, while the error of the last one
 is being handled. A client without it has its retries untold.
+
+``_iter_events`` of a stream is where newer clients turn errors of the HTTP library into their own, for those who read
+through it. Its call says that the client reads; with older ones the app sees the HTTP library's errors.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import wrapt
 from llmtrace import faults
 from llmtrace.answers import HttpAnswer
 from llmtrace.attempts import failed_attempt
-from llmtrace.outcomes import attribute_of, failure_of
+from llmtrace.outcomes import Reader, attribute_of, failure_of
 from llmtrace.servers import client_kind, server_at
 from llmtrace.socket_seam import SocketSeam
 from llmtrace.streams import Tap, TappedStream
@@ -39,6 +42,10 @@ _ASYNC: Final = "AsyncAPIClient"
 _OUTER: Final = "request"
 _INNER: Final = "_process_response"
 _WAIT: Final = "_calculate_retry_timeout"
+
+_STREAMING: Final = "openai._streaming"
+_STREAMS: Final = ("Stream", "AsyncStream")
+_EVENTS: Final = "_iter_events"
 
 _in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", default=None)
 
@@ -71,6 +78,10 @@ class Seam:
         self._wrap_inside(async_client, self._request_async)
         for owner in _owners_of(_WAIT, found):
             self._wrap(owner, _WAIT, _retried)
+        if found_reader := _find_reader():
+            reader, streams = found_reader
+            for owner in _owners_of(_EVENTS, streams):
+                self._wrap(owner, _EVENTS, _read_by(reader))
         self._sockets.install()
         return True
 
@@ -174,6 +185,34 @@ def _find() -> tuple[type, type] | str:
         if not isinstance(client, type) or not all(callable(client.__dict__.get(n)) for n in (_OUTER, _INNER)):
             return f"{MODULE} does not look as expected"
     return clients  # type: ignore[return-value]  # both were checked to be classes
+
+
+def _find_reader() -> tuple[Reader, tuple[type, ...]] | None:
+    """What a client makes of errors in a stream, and its classes of streams; None when it leaves them as they are."""
+    try:
+        module = import_module(_STREAMING)
+        reader = Reader(
+            timeouts=module.timeout_exceptions,
+            errors=module.request_exceptions,
+            on_timeout=module.APITimeoutError.__qualname__,
+            on_error=module.APIConnectionError.__qualname__,
+        )
+        return reader, tuple(getattr(module, name) for name in _STREAMS)
+    except (ImportError, AttributeError):
+        return None
+
+
+def _read_by(reader: Reader) -> Callable[..., Any]:
+    def reads(wrapped: Callable[..., Any], stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            tapped = stream.response.stream
+            if type(tapped) is TappedStream:
+                tapped.read_by(reader)
+        except Exception as error:  # noqa: BLE001 - the stream goes on without us
+            faults.report("seam.reads", error)
+        return wrapped(*args, **kwargs)
+
+    return reads
 
 
 def _answered(wrapped: Callable[..., Any], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

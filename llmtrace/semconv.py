@@ -111,6 +111,12 @@ RESPONSE_TIME_TO_FIRST_CHUNK: Final = _attribute(
 RESPONSE_TIME_TO_FIRST_TOKEN: Final = _attribute(
     "llmtrace.response.time_to_first_token", "double", LLMTRACE, "seconds to the first event that carries content"
 )
+RESPONSE_TIME_PER_OUTPUT_TOKEN: Final = _attribute(
+    "llmtrace.response.time_per_output_token",
+    "double",
+    LLMTRACE,
+    "seconds from one output token of a stream to the next: (end - first token) / (output tokens - 1)",
+)
 RESPONSE_STATUS: Final = _attribute(
     "llmtrace.response.status", "string", LLMTRACE, "`status` of a responses answer, as reported"
 )
@@ -146,6 +152,9 @@ ERROR_TYPE: Final = _attribute(
 )
 ERROR_CODE: Final = _attribute(
     "llmtrace.error.code", "string", LLMTRACE, "the provider's own code or type of the error"
+)
+ERROR_CAUSE: Final = _attribute(
+    "llmtrace.error.cause", "string", LLMTRACE, "class of the exception below, such as that of the HTTP library"
 )
 
 # What is left of the provider's allowances, as the headers of the last answer say

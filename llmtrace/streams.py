@@ -19,7 +19,7 @@ from llmtrace.outcomes import failure_of
 
 if TYPE_CHECKING:
     from llmtrace.calls import Failure
-    from llmtrace.outcomes import End
+    from llmtrace.outcomes import End, Reader
     from llmtrace.recordings import Recording
 
     _Proxy = wrapt.ObjectProxy[Any]
@@ -42,6 +42,10 @@ class Tap:
         first, self._begun = not self._begun, True
         return first
 
+    def read_by(self, reader: Reader) -> None:
+        """The client reads this stream itself."""
+        self._recording.reader = reader
+
     def note(self, data: bytes) -> None:
         """Keep one chunk."""
         try:
@@ -55,7 +59,12 @@ class Tap:
 
     def broke(self, error: BaseException) -> None:
         """The transport failed."""
-        self._end("broken", failure_of(error))
+        try:
+            failure = failure_of(error)
+            reader = self._recording.reader
+            self._end("broken", reader.raises(failure, error) if reader else failure)
+        except Exception as fault:  # noqa: BLE001 - the app is to see its own error, not one of ours
+            faults.report("streams.broke", fault)
 
     def exhausted(self) -> None:
         """The transport has no more."""
@@ -88,6 +97,10 @@ class TappedStream(_Proxy):
         # the client's, which closes the stream: this tells it from the app's closing. (With a callback: from 3.14 on
         # only those are cleared first.)
         self._self_found = weakref.ref(self, _ignore)
+
+    def read_by(self, reader: Reader) -> None:
+        """The client reads this stream itself."""
+        self._self_tap.read_by(reader)
 
     def __iter__(self) -> Iterator[bytes]:
         tap: Tap = self._self_tap

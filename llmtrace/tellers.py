@@ -10,6 +10,7 @@ from llmtrace.estimates import EstimateStage
 from llmtrace.events import EventOutlet
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
+from llmtrace.pace import pace_stage
 from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
@@ -33,6 +34,7 @@ def make_teller(
         request_stage,
         LabelsStage(settings.redactor),
         answer_stage,
+        pace_stage,
         headers_stage,
         attempts_stage,
         costs,

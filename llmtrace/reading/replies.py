@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from llmtrace.calls import Failure, Reply
-from llmtrace.reading.json_values import Json, items, mapping, text
+from llmtrace.reading.json_values import Json, integer, items, mapping, text
 from llmtrace.reading.requests import conversation_id
 from llmtrace.reading.tools import read_tools
 from llmtrace.reading.usage import is_malformed, read_usage
@@ -58,7 +58,8 @@ def read_failure(error: object, status_code: int | None = None) -> Failure:
 
 
 def _code(value: object) -> str | None:
-    given = text(value)
+    number = integer(value)  # OpenRouter tells an HTTP status
+    given = text(value) if number is None else str(number)
     return given if given and _CODE.fullmatch(given) else None
 
 

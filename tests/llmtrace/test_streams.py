@@ -84,11 +84,11 @@ def test_a_stream_read_to_its_end_and_then_closed_twice_is_one_span(traces: Any,
 
 def test_a_stream_the_transport_breaks_is_an_error(traces: Any, fake: Any, client: Any) -> None:
     fake.break_streams_after = 3
-    with pytest.raises((openai.APIConnectionError, httpx2.HTTPError)):
+    with pytest.raises((openai.APIConnectionError, httpx2.HTTPError)) as raised:
         list(client.chat.completions.create(**CHAT))
     found = attributes(traces.one())
     assert found["llmtrace.response.stream_end"] == "broken"
-    assert found["error.type"] == "RemoteProtocolError"
+    assert found["error.type"] == type(raised.value).__name__
     assert found["gen_ai.response.model"] == "gpt-4o-2024-08-06"
     assert failed(traces.one())
 
@@ -378,7 +378,7 @@ def test_a_fault_in_reading_the_reply_leaves_the_call_and_its_failure(
     monkeypatch.delenv("LLMTRACE_RAISE_INTERNAL_ERRORS")
     monkeypatch.setattr("llmtrace.readouts.read_reply", lambda *_: 1 / 0)
     fake.break_streams_after = 3
-    with pytest.raises((openai.APIConnectionError, httpx2.HTTPError)):
+    with pytest.raises((openai.APIConnectionError, httpx2.HTTPError)) as raised:
         list(client.chat.completions.create(**CHAT, seed=7))
     found = attributes(traces.one())
-    assert (found["gen_ai.request.seed"], found["error.type"]) == (7, "RemoteProtocolError")
+    assert (found["gen_ai.request.seed"], found["error.type"]) == (7, type(raised.value).__name__)
