@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 from llmtrace.calls import Content
-from llmtrace.reading.json_values import Json, items, mapping, text
+from llmtrace.reading.json_values import NOT_JSON, Json, items, mapping, text
 
 _FINISH = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
@@ -258,5 +258,5 @@ def _decoded(arguments: Any) -> Any:
         return arguments
     try:
         return json.loads(arguments)
-    except ValueError:
+    except NOT_JSON:
         return arguments

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 Json = dict[str, Any]
+
+
+NOT_JSON: Final = (ValueError, RecursionError)
+"""What ``json.loads`` raises on bytes from outside: too deep a nesting is no ``ValueError``."""
 
 
 def mapping(value: object) -> Json:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from llmtrace.calls import Failure, Reply
-from llmtrace.reading.json_values import Json, integer, items, mapping, text
+from llmtrace.reading.json_values import NOT_JSON, Json, integer, items, mapping, text
 from llmtrace.reading.requests import conversation_id
 from llmtrace.reading.tools import read_tools
 from llmtrace.reading.usage import is_malformed, read_usage
@@ -28,7 +28,7 @@ def parse_reply(wire: str, body: bytes) -> Json:
         return {key: _value_after(body, key) for key in ("model", "usage")}
     try:
         return mapping(json.loads(body))
-    except (ValueError, RecursionError):
+    except NOT_JSON:
         return {}
 
 
@@ -113,5 +113,5 @@ def _value_after(body: bytes, key: str) -> Any:
     rest = body[at + len(key) + 2 : at + 4096].decode("utf-8", "replace").lstrip(" \t\r\n").removeprefix(":")
     try:
         return json.JSONDecoder().raw_decode(rest.lstrip())[0]
-    except ValueError:
+    except NOT_JSON:
         return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from llmtrace.calls import Call, Identity, Parameters
 from llmtrace.identity import settled
-from llmtrace.reading.json_values import Json, count, integer, items, mapping, number, text
+from llmtrace.reading.json_values import NOT_JSON, Json, count, integer, items, mapping, number, text
 
 
 def parse_body(body: bytes | None) -> Json:
@@ -16,7 +16,7 @@ def parse_body(body: bytes | None) -> Json:
         return {}
     try:
         return mapping(json.loads(body))
-    except (ValueError, RecursionError):
+    except NOT_JSON:
         return {}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from llmtrace.calls import Failure
 from llmtrace.reading.confidence import MAX_TOKENS, logprobs_of, plain_logprobs
 from llmtrace.reading.events import DONE, Event
-from llmtrace.reading.json_values import Json, integer, items, mapping, text
+from llmtrace.reading.json_values import NOT_JSON, Json, integer, items, mapping, text
 from llmtrace.reading.replies import read_failure
 
 TERMINAL_RESPONSES = {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
@@ -48,11 +48,11 @@ def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
             chunk_ns.append(event.at_ns)
         try:
             payload = mapping(event.json())
-        except (ValueError, RecursionError):
-            failure = Failure(type="JSONDecodeError", message="an event of the stream is not JSON")
+        except NOT_JSON as error:
+            failure = Failure(type=type(error).__name__, message="an event of the stream is not JSON")
             break
-        if error := _error_in(event, payload):
-            failure = read_failure(error)
+        if told := _error_in(event, payload):
+            failure = read_failure(told)
             break
         if total.add(payload) and first_token_ns is None:
             first_token_ns = event.at_ns
