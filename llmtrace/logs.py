@@ -1,8 +1,8 @@
 """Which logger provider events go to.
 
 The provider given to ``instrument()``, else the one the app has set globally, now or later; as long as there is none,
-one of our own, unless the user wants none. The global provider is never set. All of it is looked up on the worker, and
-only for an app that asked for content on events.
+one of our own, unless the user wants none. The global provider is never set. Nothing is made but for an app that asked
+for content on events.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ class Logs:
         self._adopting = threading.Lock()
         self._latest: tuple[LoggerProvider | None, Logger | None] = (None, None)
         self._released = False
-        if settings.content_on_events and self._app_provider() is not None:
-            self.logger()  # so that a flush of the app's covers the first call, too
+        if settings.content_on_events:
+            # Now, so that a flush of the app's covers the first call, too; and one of our own cannot be made any more
+            # once the interpreter ends, for the SDK starts threads to make it.
+            self.logger()
 
     def logger(self) -> Logger | None:
         """The one of the provider in force now, which is adopted the first time it is seen; None: nobody listens."""
