@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from llmtrace.calls import Attempt, Call, Content, Failure, Headers, Reply, Timing
+from llmtrace.details.fields import Details
 from llmtrace.estimates import Estimate
 from llmtrace.features import Features
 from llmtrace.prices import Cost, Source, Unpriced
 from llmtrace.reading.json_values import Json
 from llmtrace.signals import Signals
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,6 +47,10 @@ class Account:
     """None for a call whose usage was reported, or that was not answered."""
     features: Features | None = None
     """None for a call that is not read, or when the user switched them off."""
+    details: Details = field(default_factory=dict)
+    """What the operation tells of its own, by attribute."""
+    links: tuple[SpanContext, ...] = ()
+    """Spans this one goes back to."""
     sent: Json = field(default_factory=dict)
     """The request's body as the provider got it; for stages to read, never written as it is."""
     body: Json = field(default_factory=dict)

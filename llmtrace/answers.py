@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from llmtrace.reading.encodings import Decoded, decode_with, inflate
 from llmtrace.reading.events import Chunk
+from llmtrace.reading.forms import form_fields
 
 MAX_KEPT_BYTES: Final = 16 * 1024 * 1024
 """A longer body is not kept: its usage stays unknown rather than the app's memory in use."""
@@ -19,7 +20,7 @@ class HttpAnswer:
     objects alive, and it is the app's next call that pays for memory which was not given back.
     """
 
-    __slots__ = ("_body", "_headers", "_kind", "_request", "_request_body")
+    __slots__ = ("_body", "_headers", "_kind", "_request", "_request_body", "_url")
 
     def __init__(self, response: Any) -> None:
         request = response.request
@@ -27,6 +28,7 @@ class HttpAnswer:
         self._headers = response.headers
         self._body = _content(response)
         self._request_body = _content(request)
+        self._url = getattr(request, "url", None)
         self._request = request if self._request_body is None else None
         """Kept where its body is a stream, as a multipart one is."""
 
@@ -38,6 +40,21 @@ class HttpAnswer:
     def request_body(self) -> bytes | None:
         """The request's body as it was encoded; None for a multipart body, which is a stream."""
         return self._request_body
+
+    def request_form(self) -> list[tuple[str, str]]:
+        """Fields of a multipart request that are no files, in order."""
+        if self._request is None:
+            return form_fields(self._request_body or b"")
+        try:
+            values = [(field.name, field.value) for field in self._request.stream.fields if hasattr(field, "value")]
+        except Exception:  # noqa: BLE001 - another kind of stream
+            return []
+        return [(name, _as_text(value)) for name, value in values if isinstance(name, str)]
+
+    def request_path(self) -> str:
+        """Path of the request's URL."""
+        path = getattr(self._url, "path", "")
+        return path if isinstance(path, str) else ""
 
     def body(self) -> bytes | None:
         """The whole body if the client had read it, as it does for all but streams."""
@@ -80,6 +97,10 @@ def _content(message: Any) -> bytes | None:
     except Exception:  # noqa: BLE001 - RequestNotRead and ResponseNotRead of either HTTP library
         return None
     return content if isinstance(content, bytes) else None
+
+
+def _as_text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 class _Unanswered:

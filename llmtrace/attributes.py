@@ -98,18 +98,21 @@ def start_attributes(operation: Operation, server: Server, model: str | None) ->
 
 def account_attributes(account: Account) -> dict[str, AttributeValue]:
     """Everything but content that an account tells, beyond what was known at the start."""
-    return cleaned(
-        {
-            **_call(account.call),
-            **_reply(account.reply, account.timing),
-            **_conversation(account.call, account.reply),
-            **_headers(account.headers),
-            **_retries(account.attempts, account.timing),
-            **_cost(account.cost),
-            **derived_attributes(account),
-            **(failure_attributes(account.failure) if account.failure else {}),
-        }
-    )
+    told: Attributes = {
+        **_call(account.call),
+        **_reply(account.reply, account.timing),
+        **_conversation(account.call, account.reply),
+        **_headers(account.headers),
+        **_retries(account.attempts, account.timing),
+        **_cost(account.cost),
+        **derived_attributes(account),
+        **(failure_attributes(account.failure) if account.failure else {}),
+    }
+    known = {name: value for name, value in told.items() if value is not None}
+    details = dict(account.details)
+    if names.PROMPT_NAME in known:  # the app's word for the prompt goes before that of the request, with its version
+        details.pop(names.PROMPT_VERSION, None)
+    return cleaned({**details, **known})
 
 
 def attempt_attributes(attempt: Attempt) -> dict[str, AttributeValue]:
@@ -192,6 +195,7 @@ def _call(call: Call) -> Attributes:
         names.REQUEST_MODEL: call.model,
         names.REQUEST_STREAM: True if call.stream else None,
         names.OPENAI_API_TYPE: call.operation.api_type,
+        names.HTTP_METHOD: call.operation.method,
         **identity_attributes(call.identity),
         **_parameters(call.parameters),
     }

@@ -17,11 +17,17 @@ class Operation:
     name: str
     """``gen_ai.operation.name``; for paths without an own meaning, the path with ids dropped."""
     wire: str
-    """How bodies are spelled: ``chat``, ``responses``, ``completions``, ``embeddings`` or ``""`` (not read)."""
+    """How bodies are spelled: ``chat``, ``responses``, ``images``, ... or ``""``, which is not read."""
     api_type: str | None = None
     """``openai.api.type``, or None where the convention has no value."""
     protocol: str | None = None
     """``network.protocol.name`` where it is not HTTP."""
+    method: str | None = None
+    """HTTP method, for an operation named after its path: the name alone does not tell a fetch from a deletion."""
+    is_billed: bool = False
+    """Whether the call makes something that is paid for; one that only fetches is not."""
+    answers_file: bool = False
+    """Whether the answer is the bytes of a file, of which the size alone is told, unless it is an event stream."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ class CostStage:
             account.cost = free_of_charge(account.answered_by)
             return
         used = account.reply.usage is not None
-        if not account.call.operation.wire or (account.failure is not None and not used):
+        if not account.call.operation.is_billed or (account.failure is not None and not used):
             return
         if not used and not collected.kept_whole:
             account.cost = Unpriced(reason="body_not_kept")

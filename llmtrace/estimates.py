@@ -114,7 +114,7 @@ class _Bounded:
 def _is_to_be_estimated(account: Account) -> bool:
     if account.call.operation.wire not in WIRES or not account.sent or account.answered_by is not None:
         return False
-    if account.reply.usage is not None:
+    if account.reply.usage is not None or not account.call.operation.is_billed:
         return False
     if account.timing.stream_end is not None:
         return account.failure is None or bool(account.body.get("choices") or account.body.get("output"))

@@ -218,6 +218,14 @@ class _Told:
         """What was asked."""
         return json.dumps(self._request).encode()
 
+    def request_form(self) -> list[tuple[str, str]]:
+        """Nothing: no form is sent over a socket."""
+        return []
+
+    def request_path(self) -> str:
+        """None: there is one for the connection."""
+        return ""
+
     def body(self) -> None:
         """Nothing: it is a stream."""
 

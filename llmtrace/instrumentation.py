@@ -170,6 +170,7 @@ class _Instrumentation:
         upload: Uploading | None,
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
+        from llmtrace.background import Ledger
         from llmtrace.costing import CostStage
         from llmtrace.logs import Logs
         from llmtrace.metering import Metering
@@ -193,12 +194,13 @@ class _Instrumentation:
         name_providers(settings.pricing.providers)
         logs = Logs(settings, worker, logger_provider)
         uploads = Uploads(upload, settings, worker) if upload is not None and settings.captures_content else None
+        ledger = Ledger()
         observer = Observer(
             tracing=tracing,
             metering=metering,
             worker=worker,
-            teller=make_teller(settings, metering, costs, logs, uploads),
-            unsampled_teller=make_unsampled_teller(metering, costs),
+            teller=make_teller(settings, metering, costs, logs=logs, uploads=uploads, ledger=ledger),
+            unsampled_teller=make_unsampled_teller(metering, costs, ledger),
             baggage=settings.accepted_baggage,
             yields=settings.neighbours == "yield",
         )

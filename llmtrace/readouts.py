@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from llmtrace.calls import Call, Failure, Reply, Timing
 from llmtrace.outcomes import Outcome, Reader, failure_told, stream_end
 from llmtrace.reading.events import Chunk, read_events
+from llmtrace.reading.forms import form_as_json
 from llmtrace.reading.json_values import Json, count
 from llmtrace.reading.replies import parse_reply, read_reply
 from llmtrace.reading.requests import parse_body
@@ -15,6 +16,8 @@ from llmtrace.reading.streamed import Streamed, add_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from opentelemetry.trace import SpanContext
 
     from llmtrace.attempts import FailedAttempt
     from llmtrace.reading.encodings import Decoded
@@ -25,6 +28,12 @@ class Answer(Protocol):
 
     def request_body(self) -> bytes | None:
         """The request's body as it was encoded; None when that was a stream."""
+
+    def request_form(self) -> list[tuple[str, str]]:
+        """Fields of a multipart request that are no files, in order."""
+
+    def request_path(self) -> str:
+        """Path of the request's URL."""
 
     def body(self) -> bytes | None:
         """The whole body, decoded; None when it was not read whole."""
@@ -67,6 +76,10 @@ class Collected:
     """Attempts before the last."""
     reader: Reader | None = None
     """The client, when it reads the stream itself."""
+    span_context: SpanContext | None = None
+    """Of the call's span, for others to link to."""
+    body_bytes: int | None = None
+    """Size of a body that came as a stream, kept or not."""
     fallback: object = None
     """The request as the client's own objects, for a call that was never encoded."""
     is_streamed: bool = field(init=False)
@@ -86,9 +99,25 @@ class Collected:
 
     def sent(self) -> Json:
         """The request's body."""
-        body = parse_body(self.answer.request_body()) if self.answer else {}
+        body = self._sent_to(self.answer) if self.answer else {}
         # Without an answer the encoded request is out of reach; the client's own copy has all but `extra_body`.
         return body or (self.fallback if isinstance(self.fallback, dict) else {})
+
+    def path(self) -> str:
+        """Path of the request's URL; empty when no request was made."""
+        return self.answer.request_path() if self.answer else ""
+
+    def answered_bytes(self) -> int | None:
+        """Size of the answer's body; None when there is none."""
+        if self.body_bytes is not None or self.answer is None:
+            return self.body_bytes
+        body = self.answer.body()
+        return None if body is None else len(body)
+
+    def _sent_to(self, answer: Answer) -> Json:
+        if fields := answer.request_form():
+            return form_as_json(fields)
+        return parse_body(answer.request_body())
 
     def read(self, sent: Json) -> Readout:
         """What the answer tells to the request ``sent``."""
@@ -106,10 +135,10 @@ class Collected:
     def _answered(self) -> Json:
         if self.answer is None or not self.call.operation.wire:
             return {}
+        if self.call.operation.answers_file and self.outcome.failure is None:
+            return {}
         body = self.answer.body()
-        return parse_reply(
-            self.call.operation.wire, b"".join(data for _, data in self._decoded()) if body is None else body
-        )
+        return parse_reply(b"".join(data for _, data in self._decoded()) if body is None else body)
 
     def _streamed(self, sent: Json) -> Streamed:
         body = self.answer.body() if self.answer else None

@@ -34,8 +34,8 @@ class Recording:
     """Collects one call on the caller's thread."""
 
     __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_open", "_operation", "_outcome", "_server",
-                 "_teller", "_worker", "answer", "attempts", "chunks", "kept_bytes", "kept_whole", "reader", "span",
-                 "start_ns", "tapped")  # fmt: skip
+                 "_teller", "_worker", "answer", "attempts", "body_bytes", "chunks", "kept_bytes", "kept_whole",
+                 "reader", "span", "start_ns", "tapped")  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - by position: keywords cost the caller's thread more
         self,
@@ -62,6 +62,8 @@ class Recording:
         """False when more came than is kept of one answer."""
         self.reader: Reader | None = None
         """Who reads the stream, once somebody does; None when that is the app."""
+        self.body_bytes: int | None = None
+        """Size of a tapped body as far as it came, kept or not, as it came off the transport."""
         self.tapped = False
         self._operation = operation
         self._server = server
@@ -76,6 +78,8 @@ class Recording:
     @property
     def reads_body(self) -> bool:
         """Whether the body of the answer is worth keeping: that of an image or audio file is not."""
+        if self._operation.answers_file:
+            return self.answer is not None and self.answer.is_event_stream()
         return bool(self._operation.wire)
 
     @property
@@ -182,6 +186,8 @@ class Recording:
             attempts=self.attempts or (),
             chunks=self.chunks or [],
             kept_whole=self.kept_whole,
+            body_bytes=self.body_bytes,
+            span_context=self.span.get_span_context(),
             start_ns=self.start_ns,
             outcome=outcome,
             reader=self.reader,

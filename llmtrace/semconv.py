@@ -46,7 +46,10 @@ def _attribute(name: str, type_: str, source: str, meaning: str) -> str:
 
 # What was asked
 OPERATION_NAME: Final = _attribute(
-    "gen_ai.operation.name", "string", GENAI, "`chat`, `text_completion`, `embeddings`, or the path without its ids"
+    "gen_ai.operation.name",
+    "string",
+    GENAI,
+    "`chat`, `text_completion`, `embeddings`, `retrieval`, ..., or the path without its ids",
 )
 PROVIDER_NAME: Final = _attribute("gen_ai.provider.name", "string", GENAI, "who answered, told from the host")
 REQUEST_MODEL: Final = _attribute("gen_ai.request.model", "string", GENAI, "the model asked for")
@@ -67,7 +70,9 @@ REQUEST_ENCODING_FORMATS: Final = _attribute(
 EMBEDDINGS_DIMENSION_COUNT: Final = _attribute(
     "gen_ai.embeddings.dimension.count", "int", GENAI, "`dimensions` of an embeddings call"
 )
-OUTPUT_TYPE: Final = _attribute("gen_ai.output.type", "string", GENAI, "`json` or `text`, when a format was asked for")
+OUTPUT_TYPE: Final = _attribute(
+    "gen_ai.output.type", "string", GENAI, "`json` or `text`, when a format was asked for; `image`, `speech`, `video`"
+)
 OPENAI_API_TYPE: Final = _attribute(
     "openai.api.type", "string", GENAI, "`chat_completions`, `responses`, or `realtime` over such a session"
 )
@@ -91,9 +96,14 @@ CONVERSATION_ID: Final = _attribute(
     GENAI,
     "`llmtrace.context(conversation=)`, else `conversation` of a responses call, asked or answered",
 )
-PROMPT_NAME: Final = _attribute("gen_ai.prompt.name", "string", GENAI, "`llmtrace.context(prompt=)`")
+PROMPT_NAME: Final = _attribute(
+    "gen_ai.prompt.name", "string", GENAI, "`llmtrace.context(prompt=)`, else the id of the stored prompt sent"
+)
 PROMPT_VERSION: Final = _attribute(
-    "llmtrace.prompt.version", "string", LLMTRACE, "the second part of `llmtrace.context(prompt=)`"
+    "llmtrace.prompt.version",
+    "string",
+    LLMTRACE,
+    "of `llmtrace.context(prompt=)`, else that one's version",
 )
 FEATURE: Final = _attribute("llmtrace.feature", "string", LLMTRACE, "`llmtrace.context(feature=)`")
 TEAM: Final = _attribute("llmtrace.team", "string", LLMTRACE, "`llmtrace.context(team=)`")
@@ -145,6 +155,9 @@ RESPONSE_REGION: Final = _attribute(
 )
 DETAILS_DROPPED: Final = _attribute(
     "llmtrace.details_dropped", "boolean", LLMTRACE, "set, and true, when the worker's queue was full: no more is told"
+)
+HTTP_METHOD: Final = _attribute(
+    "http.request.method", "string", OTEL, "of an operation that is named after its path: `GET`, `DELETE`, ..."
 )
 HTTP_STATUS_CODE: Final = _attribute("http.response.status_code", "int", OTEL, "of an answer that is an error")
 ERROR_TYPE: Final = _attribute(
@@ -472,7 +485,10 @@ AGENT_NAME: Final = _attribute(
 )
 WORKFLOW_NAME: Final = _attribute("gen_ai.workflow.name", "string", GENAI, 'name of `llmtrace.span(kind="workflow")`')
 DATA_SOURCE_ID: Final = _attribute(
-    "gen_ai.data_source.id", "string", GENAI, 'name of `llmtrace.span(kind="retrieval")`'
+    "gen_ai.data_source.id",
+    "string",
+    GENAI,
+    'the vector store that was searched; name of `llmtrace.span(kind="retrieval")`',
 )
 CODE_FUNCTION_NAME: Final = _attribute("code.function.name", "string", OTEL, "module and name of a decorated function")
 TOOL_CALL_ARGUMENTS: Final = _attribute(
@@ -493,6 +509,195 @@ SPAN_INPUT: Final = _attribute(
 SPAN_OUTPUT: Final = _attribute(
     "llmtrace.span.output", "string", LLMTRACE, "JSON, of what came out of any other span; content capture only"
 )
+
+# Parameters sent, beyond those every provider has
+REQUEST_TOP_K: Final = _attribute(
+    "gen_ai.request.top_k", "double", GENAI, "as sent; of a vector store search, `max_num_results`"
+)
+REQUEST_REASONING_EFFORT: Final = _attribute(
+    "llmtrace.request.reasoning.effort", "string", LLMTRACE, "`reasoning_effort` or `reasoning.effort` as sent"
+)
+REQUEST_REASONING_SUMMARY: Final = _attribute(
+    "llmtrace.request.reasoning.summary", "string", LLMTRACE, "`reasoning.summary` as sent"
+)
+REQUEST_VERBOSITY: Final = _attribute(
+    "llmtrace.request.verbosity", "string", LLMTRACE, "`verbosity` or `text.verbosity` as sent"
+)
+REQUEST_TOOL_CHOICE: Final = _attribute(
+    "llmtrace.request.tool_choice", "string", LLMTRACE, "`tool_choice` as sent; of an object, its `type`"
+)
+REQUEST_TOOLS_COUNT: Final = _attribute(
+    "llmtrace.request.tools.count", "int", LLMTRACE, "how many tools were offered to the model"
+)
+REQUEST_TOOL_TYPES: Final = _attribute(
+    "llmtrace.request.tools.types", "string[]", LLMTRACE, "their types: `function`, `web_search`, `mcp`, ..."
+)
+REQUEST_PARALLEL_TOOL_CALLS: Final = _attribute("llmtrace.request.parallel_tool_calls", "boolean", LLMTRACE, "as sent")
+REQUEST_MAX_TOOL_CALLS: Final = _attribute("llmtrace.request.max_tool_calls", "int", LLMTRACE, "as sent")
+REQUEST_MODALITIES: Final = _attribute("llmtrace.request.modalities", "string[]", LLMTRACE, "as sent")
+REQUEST_TRUNCATION: Final = _attribute("llmtrace.request.truncation", "string", LLMTRACE, "as sent")
+REQUEST_STORE: Final = _attribute("llmtrace.request.store", "boolean", LLMTRACE, "as sent")
+REQUEST_BACKGROUND: Final = _attribute("llmtrace.request.background", "boolean", LLMTRACE, "as sent")
+REQUEST_PREVIOUS_RESPONSE: Final = _attribute(
+    "llmtrace.request.previous_response_id", "string", LLMTRACE, "the answer this call goes on from, as sent"
+)
+REQUEST_HAS_PROMPT_CACHE_KEY: Final = _attribute(
+    "llmtrace.request.has_prompt_cache_key", "boolean", LLMTRACE, "set, and true, when one was sent; it may be private"
+)
+REQUEST_PROMPT_CACHE_RETENTION: Final = _attribute(
+    "llmtrace.request.prompt_cache_retention", "string", LLMTRACE, "as sent"
+)
+REQUEST_INPUTS_COUNT: Final = _attribute(
+    "llmtrace.request.inputs.count", "int", LLMTRACE, "how many inputs an embeddings or moderations call had"
+)
+REQUEST_INPUT_CHARACTERS: Final = _attribute(
+    "llmtrace.request.input.characters", "int", LLMTRACE, "length of the text that is to be spoken"
+)
+REQUEST_IMAGE_SIZE: Final = _attribute("llmtrace.request.image.size", "string", LLMTRACE, "`size` of images, as sent")
+REQUEST_IMAGE_QUALITY: Final = _attribute(
+    "llmtrace.request.image.quality", "string", LLMTRACE, "`quality` of images, as sent"
+)
+REQUEST_IMAGE_FORMAT: Final = _attribute(
+    "llmtrace.request.image.output_format", "string", LLMTRACE, "`output_format` of images, as sent"
+)
+REQUEST_IMAGE_BACKGROUND: Final = _attribute(
+    "llmtrace.request.image.background", "string", LLMTRACE, "`background` of images, as sent"
+)
+REQUEST_VOICE: Final = _attribute("llmtrace.request.audio.voice", "string", LLMTRACE, "as sent; of an object, its id")
+REQUEST_AUDIO_FORMAT: Final = _attribute(
+    "llmtrace.request.audio.format", "string", LLMTRACE, "format of the speech or the transcript, as sent"
+)
+REQUEST_AUDIO_SPEED: Final = _attribute("llmtrace.request.audio.speed", "double", LLMTRACE, "as sent")
+REQUEST_LANGUAGE: Final = _attribute(
+    "llmtrace.request.audio.language", "string", LLMTRACE, "`language` of a recording, as sent"
+)
+REQUEST_VIDEO_SECONDS: Final = _attribute("llmtrace.request.video.seconds", "double", LLMTRACE, "as sent")
+REQUEST_VIDEO_SIZE: Final = _attribute("llmtrace.request.video.size", "string", LLMTRACE, "as sent")
+
+# What answers say of themselves, beyond what every provider tells
+RESPONSE_INCOMPLETE_REASON: Final = _attribute(
+    "llmtrace.response.incomplete_reason", "string", LLMTRACE, "why a responses answer is incomplete, as reported"
+)
+RESPONSE_CHOICES_COUNT: Final = _attribute(
+    "llmtrace.response.choices.count", "int", LLMTRACE, "how many choices a chat or text completion has"
+)
+RESPONSE_ITEMS_COUNT: Final = _attribute(
+    "llmtrace.response.output_items.count", "int", LLMTRACE, "how many output items a responses answer has"
+)
+RESPONSE_TOOL_CALLS_COUNT: Final = _attribute(
+    "llmtrace.response.tool_calls.count", "int", LLMTRACE, "how many calls of the app's tools the model asked for"
+)
+RESPONSE_TOOL_CALL_NAMES: Final = _attribute(
+    "llmtrace.response.tool_calls.names", "string[]", LLMTRACE, "which tools, each once, at most 32"
+)
+RESPONSE_CITATIONS_COUNT: Final = _attribute(
+    "llmtrace.response.citations.count", "int", LLMTRACE, "how many sources the answer cites"
+)
+RESPONSE_PREVIOUS_RESPONSE: Final = _attribute(
+    "llmtrace.response.previous_response_id", "string", LLMTRACE, "the answer this one goes on from, as reported"
+)
+RESPONSE_CACHE_DIAGNOSIS: Final = _attribute(
+    "llmtrace.response.prompt_cache.diagnosis", "string", LLMTRACE, "`type` of `prompt_cache_diagnostics`, as reported"
+)
+RESPONSE_CACHE_MISS_REASON: Final = _attribute(
+    "llmtrace.response.prompt_cache.miss_reason", "string", LLMTRACE, "`reason` of the same"
+)
+RESPONSE_UPSTREAM: Final = _attribute(
+    "llmtrace.response.upstream_provider", "string", LLMTRACE, "who ran the model behind a router, as reported"
+)
+RESPONSE_NATIVE_FINISH_REASONS: Final = _attribute(
+    "llmtrace.response.native_finish_reasons", "string[]", LLMTRACE, "the finish reasons in that provider's own words"
+)
+RESPONSE_QUEUE_TIME: Final = _attribute(
+    "llmtrace.response.queue_time", "double", LLMTRACE, "seconds in the provider's queue, as reported (Groq)"
+)
+COST_REPORTED: Final = _attribute(
+    "llmtrace.cost.reported",
+    "string",
+    LLMTRACE,
+    "decimal amount the provider itself says the call cost: US dollars (Perplexity), credits worth one (OpenRouter)",
+)
+USAGE_SEARCH_QUERIES: Final = _attribute(
+    "llmtrace.usage.search_queries", "int", LLMTRACE, "searches of the web, as reported (Perplexity)"
+)
+RESPONSE_AUDIO_SECONDS: Final = _attribute(
+    "llmtrace.response.audio.seconds", "double", LLMTRACE, "how long the recording is, as reported"
+)
+RESPONSE_LANGUAGE: Final = _attribute(
+    "llmtrace.response.audio.language", "string", LLMTRACE, "language of the recording, as reported"
+)
+RESPONSE_AUDIO_BYTES: Final = _attribute("llmtrace.response.audio.bytes", "int", LLMTRACE, "how much speech came")
+RESPONSE_IMAGES_COUNT: Final = _attribute("llmtrace.response.images.count", "int", LLMTRACE, "how many images came")
+RESPONSE_IMAGE_SIZE: Final = _attribute("llmtrace.response.image.size", "string", LLMTRACE, "as reported")
+RESPONSE_IMAGE_QUALITY: Final = _attribute("llmtrace.response.image.quality", "string", LLMTRACE, "as reported")
+RESPONSE_IMAGE_FORMAT: Final = _attribute("llmtrace.response.image.output_format", "string", LLMTRACE, "as reported")
+RESPONSE_RESULTS_COUNT: Final = _attribute(
+    "llmtrace.response.results.count", "int", LLMTRACE, "how many documents a vector store search found"
+)
+TOKEN_COUNT: Final = _attribute(
+    "llmtrace.token_count.input_tokens",
+    "int",
+    LLMTRACE,
+    "answer of the input-token count: what a call would use, used by none",
+)
+
+# Verdicts: without content
+MODERATION_FLAGGED: Final = _attribute(
+    "llmtrace.moderation.flagged", "boolean", LLMTRACE, "whether the moderation model flagged anything"
+)
+MODERATION_CATEGORIES: Final = _attribute(
+    "llmtrace.moderation.categories", "string[]", LLMTRACE, "the categories flagged, each once"
+)
+MODERATION_FLAGGED_COUNT: Final = _attribute(
+    "llmtrace.moderation.flagged.count", "int", LLMTRACE, "how many of the inputs were flagged"
+)
+MODERATION_FLAGGED_PARTS: Final = _attribute(
+    "llmtrace.moderation.flagged.parts",
+    "string[]",
+    LLMTRACE,
+    "of a call with `moderation`: `input`, `output`, whichever was flagged",
+)
+FILTER_PROMPT: Final = _attribute(
+    "llmtrace.content_filter.prompt", "string[]", LLMTRACE, "Azure's filters that found something in the prompt"
+)
+FILTER_COMPLETION: Final = _attribute(
+    "llmtrace.content_filter.completion", "string[]", LLMTRACE, "Azure's filters that found something in the answer"
+)
+FILTER_WITHHELD: Final = _attribute(
+    "llmtrace.content_filter.withheld", "string[]", LLMTRACE, "those of them that stopped the prompt or the answer"
+)
+DECISION_QUESTIONS_COUNT: Final = _attribute(
+    "llmtrace.decision.questions.count", "int", LLMTRACE, "how many questions a decisions call asked"
+)
+DECISION_REFUSALS_COUNT: Final = _attribute(
+    "llmtrace.decision.refusals.count", "int", LLMTRACE, "how many of them the model refused to answer"
+)
+
+# Jobs, files, stores: what a call made or fetched
+OBJECT_TYPE: Final = _attribute(
+    "llmtrace.object.type", "string", LLMTRACE, "`object` of what was made or fetched: `batch`, `fine_tuning.job`, ..."
+)
+OBJECT_ID: Final = _attribute("llmtrace.object.id", "string", LLMTRACE, "its id")
+OBJECT_STATUS: Final = _attribute("llmtrace.object.status", "string", LLMTRACE, "its status, as reported")
+OBJECT_PROGRESS: Final = _attribute("llmtrace.object.progress", "int", LLMTRACE, "percent of a video that is done")
+OBJECT_ERROR_CODE: Final = _attribute(
+    "llmtrace.object.error.code", "string", LLMTRACE, "why a job failed; the call that asks for it did not"
+)
+AGENT_ID: Final = _attribute("gen_ai.agent.id", "string", GENAI, "the assistant or agent made or run")
+BATCH_ENDPOINT: Final = _attribute("llmtrace.batch.endpoint", "string", LLMTRACE, "what the batch calls, as reported")
+BATCH_REQUESTS_TOTAL: Final = _attribute("llmtrace.batch.requests.total", "int", LLMTRACE, "as reported")
+BATCH_REQUESTS_COMPLETED: Final = _attribute("llmtrace.batch.requests.completed", "int", LLMTRACE, "as reported")
+BATCH_REQUESTS_FAILED: Final = _attribute("llmtrace.batch.requests.failed", "int", LLMTRACE, "as reported")
+BATCH_INPUT_TOKENS: Final = _attribute(
+    "llmtrace.batch.usage.input_tokens", "int", LLMTRACE, "of the whole batch so far; each fetch tells it again"
+)
+BATCH_OUTPUT_TOKENS: Final = _attribute("llmtrace.batch.usage.output_tokens", "int", LLMTRACE, "likewise")
+FINE_TUNED_MODEL: Final = _attribute("llmtrace.fine_tuning.model", "string", LLMTRACE, "the model that came of it")
+FINE_TUNING_TOKENS: Final = _attribute(
+    "llmtrace.fine_tuning.trained_tokens", "int", LLMTRACE, "tokens that are billed for training, as reported"
+)
+VIDEO_SECONDS: Final = _attribute("llmtrace.response.video.seconds", "double", LLMTRACE, "as reported")
+VIDEO_SIZE: Final = _attribute("llmtrace.response.video.size", "string", LLMTRACE, "as reported")
 
 # Attributes of metrics alone
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105

@@ -74,6 +74,8 @@ class SpanOutlet:
         span.set_attributes({**started, **account_attributes(account)})
         if self._with_content:
             span.set_attributes(content_attributes(account.content))
+        for link in account.links:
+            span.add_link(link)
         if account.failure is not None:
             message = account.error_message if self._with_content else None
             _write_status(span, message or account.failure.code)

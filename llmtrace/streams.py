@@ -79,7 +79,9 @@ class Tap:
         self._end("abandoned")
 
     def _end(self, end: End, failure: Failure | None = None) -> None:
-        self._recording.kept_bytes = self._limit - max(self._room, 0)
+        if not self._recording.ended:
+            self._recording.kept_bytes = self._limit - max(self._room, 0)
+            self._recording.body_bytes = self._limit - self._room
         self._recording.end(end, failure)
         self._room = -1  # nothing is kept from now on
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmtrace.attempts import attempts_stage, headers_stage
+from llmtrace.background import background_stage
 from llmtrace.capture import CaptureStage, LabelsStage
 from llmtrace.estimates import EstimateStage
 from llmtrace.events import EventOutlet
@@ -14,10 +16,11 @@ from llmtrace.pace import pace_stage
 from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
-from llmtrace.telling import Outlet, Stage, Teller, answer_stage, request_stage
+from llmtrace.telling import Outlet, Stage, Teller, answer_stage, details_stage, request_stage
 from llmtrace.tokenizers import Tokenizers, folder
 
 if TYPE_CHECKING:
+    from llmtrace.background import Ledger
     from llmtrace.costing import CostStage
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def make_teller(
-    settings: Settings, metering: Metering, costs: CostStage, logs: Logs, uploads: Uploads | None
+    settings: Settings, metering: Metering, costs: CostStage, *, logs: Logs, uploads: Uploads | None, ledger: Ledger
 ) -> Teller:
     """The teller of calls that have a span."""
     counted = MetricsOutlet(metering)
@@ -35,8 +38,10 @@ def make_teller(
         LabelsStage(settings.redactor),
         answer_stage,
         pace_stage,
+        partial(background_stage, ledger),
         headers_stage,
         attempts_stage,
+        details_stage,
         costs,
         signals_stage,
         EstimateStage(Tokenizers(folder()), price=costs),
@@ -51,8 +56,8 @@ def make_teller(
     return Teller(stages=stages, outlets=outlets, counts=counted)
 
 
-def make_unsampled_teller(metering: Metering, costs: CostStage) -> Teller:
+def make_unsampled_teller(metering: Metering, costs: CostStage, ledger: Ledger) -> Teller:
     """The teller of calls without a span: what metrics need, and no content."""
     counted = MetricsOutlet(metering)
-    stages: list[Stage] = [request_stage, answer_stage, attempts_stage, costs]
+    stages: list[Stage] = [request_stage, answer_stage, partial(background_stage, ledger), attempts_stage, costs]
     return Teller(stages=stages, outlets=[counted], counts=counted)

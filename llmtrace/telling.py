@@ -1,6 +1,6 @@
 """What the worker does with a call that is over: stages fill an account of it, outlets write the account.
 
-    collected ──▶ request ──▶ answer ──▶ cost ──▶ ... ──▶ content ──▶ outlets: the span, metrics, events
+    collected ──▶ request ──▶ answer ──▶ background ──▶ details ──▶ cost ──▶ ... ──▶ outlets: the span, metrics, events
 
 Every stage and every outlet stands alone: a fault in one takes nothing from the others.
 """
@@ -15,6 +15,8 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from llmtrace import faults
 from llmtrace.accounts import Account
+from llmtrace.details import read_details
+from llmtrace.details.fields import Bodies
 from llmtrace.reading.requests import read_request
 
 if TYPE_CHECKING:
@@ -76,6 +78,14 @@ def answer_stage(collected: Collected, account: Account) -> None:
     """The reply, its times, and what went wrong inside it."""
     told = collected.read(account.sent)
     account.body, account.reply, account.timing, account.failure = told.body, told.reply, told.timing, told.failure
+
+
+def details_stage(collected: Collected, account: Account) -> None:
+    """What the operation tells of its own."""
+    bodies = Bodies(
+        sent=account.sent, answered=account.body, path=collected.path(), answered_bytes=collected.answered_bytes()
+    )
+    account.details = read_details(account.call.operation.wire, bodies)
 
 
 class _Alone:

@@ -6,12 +6,13 @@ does: an event counts when the blank line after it has come, comments are skippe
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, TypeAlias
+
+from llmtrace.reading.large import parse_json
 
 DONE = "[DONE]"
 
@@ -31,7 +32,7 @@ class Event:
 
     def json(self) -> Any:
         """The payload; raises ValueError when it is not JSON, as the client does."""
-        return json.loads(self.data)
+        return parse_json(self.data)
 
 
 def read_events(chunks: Sequence[Chunk], *, timed: bool = True) -> list[Event]:

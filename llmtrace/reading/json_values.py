@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, TypeGuard
 
 Json = dict[str, Any]
@@ -24,6 +25,25 @@ def items(value: object) -> list[Any]:
 def text(value: object) -> str | None:
     """The string, if it is one and not empty."""
     return value if isinstance(value, str) and value else None
+
+
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+
+
+def word(value: object) -> str | None:
+    """The string, if it looks like a name or an id: at most 128 letters, digits and ``_.:/-``; no text."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def words(value: object, limit: int = 32) -> tuple[str, ...] | None:
+    """Those strings of an array that look like names or ids, at most ``limit``; None when there are none."""
+    found = [entry for entry in items(value) if word(entry)]
+    return tuple(found[:limit]) or None
+
+
+def flag(value: object) -> bool | None:
+    """The boolean, if it is one."""
+    return value if isinstance(value, bool) else None
 
 
 MAX_INT = 2**63 - 1

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from llmtrace.calls import Failure, Reply
-from llmtrace.reading.json_values import NOT_JSON, Json, integer, items, mapping, text
+from llmtrace.reading.json_values import Json, integer, items, mapping, text
+from llmtrace.reading.large import parse_json
 from llmtrace.reading.requests import conversation_id
 from llmtrace.reading.tools import read_tools
 from llmtrace.reading.usage import is_malformed, read_usage
-
-LARGE_BODY_BYTES = 256 * 1024
-"""From here on an embeddings body is not parsed whole: one ``json.loads`` of many megabytes holds the GIL."""
 
 # How a responses answer ended, in the words chat completions has for it.
 _FINISH_OF_REASON = {"max_output_tokens": "length", "content_filter": "content_filter"}
@@ -22,13 +18,11 @@ _FINISH_OF_REASON = {"max_output_tokens": "length", "content_filter": "content_f
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-def parse_reply(wire: str, body: bytes) -> Json:
-    """The JSON object answered, or an empty one; of a large embeddings body only the parts around the vectors."""
-    if wire == "embeddings" and len(body) > LARGE_BODY_BYTES:
-        return {key: _value_after(body, key) for key in ("model", "usage")}
+def parse_reply(body: bytes) -> Json:
+    """The JSON object answered, or an empty one; of a large body only the parts around its vectors and files."""
     try:
-        return mapping(json.loads(body))
-    except NOT_JSON:
+        return mapping(parse_json(body))
+    except ValueError:
         return {}
 
 
@@ -38,13 +32,20 @@ def read_reply(wire: str, body: Json) -> Reply:
         return _responses(body)
     if wire in ("chat", "completions"):
         return _chat(body)
-    if wire == "embeddings":
-        return Reply(
-            model=text(body.get("model")),
-            usage=read_usage(body.get("usage")),
-            usage_malformed=is_malformed(body.get("usage")),
-        )
+    if wire in ("embeddings", "images", "speech", "transcriptions", "decisions"):
+        return _metered(body)
+    if wire == "moderations":
+        return Reply(id=text(body.get("id")), model=text(body.get("model")))
     return Reply()
+
+
+def _metered(body: Json) -> Reply:
+    """An answer of which model and usage are told."""
+    return Reply(
+        model=text(body.get("model")),
+        usage=read_usage(body.get("usage")),
+        usage_malformed=is_malformed(body.get("usage")),
+    )
 
 
 def read_failure(error: object, status_code: int | None = None) -> Failure:
@@ -102,16 +103,3 @@ def _finish_reasons(status: str | None, body: Json, kinds: list[str]) -> tuple[s
         reason = text(mapping(body.get("incomplete_details")).get("reason"))
         return (_FINISH_OF_REASON.get(reason, reason),) if reason else ()
     return ("error",) if status == "failed" else ()
-
-
-def _value_after(body: bytes, key: str) -> Any:
-    # Vectors hold numbers or base64, never a quote, so the key cannot stand inside one. "usage" may stand on
-    # either side of the data; its value is small.
-    at = body.rfind(f'"{key}"'.encode())
-    if at < 0:
-        return None
-    rest = body[at + len(key) + 2 : at + 4096].decode("utf-8", "replace").lstrip(" \t\r\n").removeprefix(":")
-    try:
-        return json.JSONDecoder().raw_decode(rest.lstrip())[0]
-    except NOT_JSON:
-        return None

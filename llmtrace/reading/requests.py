@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from llmtrace.calls import Call, Identity, Parameters
 from llmtrace.identity import settled
-from llmtrace.reading.json_values import NOT_JSON, Json, count, integer, items, mapping, number, text
+from llmtrace.reading.json_values import Json, count, integer, items, mapping, number, text
+from llmtrace.reading.large import parse_json
 
 
 def parse_body(body: bytes | None) -> Json:
@@ -15,8 +15,8 @@ def parse_body(body: bytes | None) -> Json:
     if not body:
         return {}
     try:
-        return mapping(json.loads(body))
-    except NOT_JSON:
+        return mapping(parse_json(body))
+    except ValueError:
         return {}
 
 

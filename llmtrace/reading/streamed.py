@@ -13,6 +13,7 @@ from typing import Any
 from llmtrace.calls import Failure
 from llmtrace.reading.confidence import MAX_TOKENS, logprobs_of, plain_logprobs
 from llmtrace.reading.events import DONE, Event
+from llmtrace.reading.filters import is_triggered
 from llmtrace.reading.json_values import NOT_JSON, Json, integer, items, mapping, text
 from llmtrace.reading.replies import read_failure
 
@@ -36,7 +37,7 @@ class Streamed:
 
 def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
     """Add up the events of one stream, in order; ``choices`` is how many were asked for."""
-    total: _Total = _ResponsesTotal() if wire == "responses" else _ChatTotal(choices)
+    total = _total(wire, choices)
     first_token_ns: int | None = None
     failure: Failure | None = None
     chunk_ns: list[int] = []
@@ -64,6 +65,14 @@ def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
         first_token_ns=first_token_ns,
         chunk_ns=tuple(chunk_ns),
     )
+
+
+def _total(wire: str, choices: int) -> _Total:
+    if wire == "responses":
+        return _ResponsesTotal()
+    if wire == "object":
+        return _ObjectTotal()
+    return _MediaTotal() if wire in ("images", "speech", "transcriptions") else _ChatTotal(choices)
 
 
 def _error_in(event: Event, payload: Json) -> object:
@@ -147,10 +156,63 @@ class _BegunItem:
         return {"type": "message", **self._item, "content": parts} if parts else self._item
 
 
+class _MediaTotal(_Total):
+    """Images, speech and transcripts: the last value of each field stands; what is made is counted, not kept."""
+
+    _FIELDS = ("model", "usage", "size", "quality", "output_format", "language")
+
+    def __init__(self) -> None:
+        self._fields: Json = {}
+        self._images = 0
+        self._audio_bytes = 0
+
+    def add(self, payload: Json) -> bool:
+        kind = text(payload.get("type")) or ""
+        for field in self._FIELDS:
+            if value := payload.get(field):
+                self._fields[field] = value
+        if kind.endswith(".completed"):
+            self._images += 1
+        audio = text(payload.get("audio")) or ""
+        self._audio_bytes += len(audio) * 3 // 4 - audio[-2:].count("=")
+        self.finished = self.finished or kind.endswith((".completed", ".done"))
+        return kind.endswith((".delta", ".partial_image"))
+
+    def body(self) -> Json:
+        made: Json = {"data": [{}] * self._images} if self._images else {}
+        if self._audio_bytes:
+            made["audio_bytes"] = self._audio_bytes
+        return {**self._fields, **made}
+
+
+class _ObjectTotal(_Total):
+    """A run or a session: how it last stood."""
+
+    _ENDED = ("completed", "failed", "incomplete", "cancelled", "expired")
+
+    def __init__(self) -> None:
+        self._last: Json = {}
+
+    def add(self, payload: Json) -> bool:
+        if text(payload.get("object")) in ("thread.run", "agent.session"):
+            self._last = payload
+            self.finished = payload.get("status") in self._ENDED
+        return bool(payload.get("delta"))
+
+    def body(self) -> Json:
+        return self._last
+
+
 class _ChatTotal(_Total):
     """Chat and legacy completions: the last value of each field stands, deltas are joined per choice."""
 
-    _FIELDS = ("id", "model", "usage", "service_tier", "system_fingerprint")
+    _FIELDS = (
+        "id", "model", "usage", "service_tier", "system_fingerprint", "moderation",
+        "prompt_filter_results",  # Azure
+        "provider",  # OpenRouter
+        "citations", "search_results",  # Perplexity
+        "x_groq",
+    )  # fmt: skip
 
     def __init__(self, asked: int) -> None:
         self._asked = asked
@@ -172,7 +234,10 @@ class _ChatTotal(_Total):
         return has_content
 
     def body(self) -> Json:
-        return {**self._fields, "choices": [self._choices[index].body() for index in sorted(self._choices)]}
+        # Groq told usage in a place of its own before it knew `stream_options`.
+        usage = {"usage": groq["usage"]} if (groq := mapping(self._fields.get("x_groq"))).get("usage") else {}
+        choices = [self._choices[index].body() for index in sorted(self._choices)]
+        return {**usage, **self._fields, "choices": choices}
 
 
 class _Choice:
@@ -188,10 +253,16 @@ class _Choice:
         self._parts: dict[str, list[str]] = {}
         self._tools: dict[int, Json] = {}
         self._logprobs = array("d")
+        self._native_finish: str | None = None
+        self._filters: Json = {}
+        self._annotations: list[Any] = []
 
     def add(self, choice: Json) -> bool:
         self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
+        self._native_finish = text(choice.get("native_finish_reason")) or self._native_finish
+        self._add_filters(mapping(choice.get("content_filter_results")))
         delta = mapping(choice.get("delta"))
+        self._annotations += items(delta.get("annotations"))
         self._role = text(delta.get("role")) or self._role
         self._add_logprobs(mapping(choice.get("logprobs")))
         has_content = False
@@ -215,6 +286,12 @@ class _Choice:
                 self._logprobs.extend(logprobs_of(reported.get(key)))
             self._logprobs.extend(plain_logprobs(reported.get("token_logprobs")))
 
+    def _add_filters(self, results: Json) -> None:
+        # Each chunk has a verdict on what came so far: one that found something is not taken back by the next.
+        for category, verdict in results.items():
+            if not is_triggered(self._filters.get(category)):
+                self._filters[category] = verdict
+
     def _add_tool(self, call: Json) -> None:
         index = integer(call.get("index")) or 0
         tool = self._tools.setdefault(
@@ -235,4 +312,10 @@ class _Choice:
             body["logprobs"] = {"token_logprobs": self._logprobs.tolist()}
         if self._text:
             body["text"] = "".join(self._text)
+        if self._native_finish:
+            body["native_finish_reason"] = self._native_finish
+        if self._filters:
+            body["content_filter_results"] = self._filters
+        if self._annotations:
+            message["annotations"] = self._annotations
         return body

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 Planner = Callable[[Json], FakeReply]
+Answer = Json | bytes | list[Any]
+"""A JSON object, the bytes of a file, or the events of a stream."""
 
 _BODIES: Final[dict[str, Callable[[Json, FakeReply], Json]]] = {
     "/v1/chat/completions": replies.chat_body,
@@ -90,6 +92,7 @@ class FakeProvider:
         self._rng = rng or random.Random()  # noqa: S311 - no secret
         self._rng_lock = threading.Lock()  # protects _rng: handlers run in threads
         self._failures: deque[int] = deque()
+        self._script: dict[tuple[str, str], deque[Answer]] = {}
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -119,6 +122,31 @@ class FakeProvider:
         if self._thread is not None:
             self._thread.join(5)
             self._thread = None
+
+    def script(self, method: str, path: str, *answers: Answer) -> None:
+        """Answer a path with these, in order, the last one from then on: ``script("GET", "/batches/batch_1", {...})``.
+
+        Args:
+            method: ``GET``, ``POST`` or ``DELETE``.
+            path: The path after ``/v1``, without a query.
+            answers: Each a JSON object, the bytes of a file, or a list of what comes as server-sent events: JSON
+                objects, whose ``type`` is the event's name, and ``"[DONE]"``.
+        """
+        self._script[method.upper(), f"/v1{path}"] = deque(answers)
+
+    def scripted(self, method: str, path: str) -> Answer | None:
+        """The next answer that was laid out for a path, or None."""
+        answers = self._script.get((method, path))
+        if not answers:
+            return None
+        return answers.popleft() if len(answers) > 1 else answers[0]
+
+    def reset(self) -> None:
+        """Forget requests, scripts, plan and breaks: as new."""
+        self.plan = replies.default_reply
+        self.break_streams_after = None
+        self.requests.clear()
+        self._script.clear()
 
     def fail_next(self, *statuses: int) -> None:
         """Answer the next requests with these HTTP statuses, one each."""
@@ -163,6 +191,10 @@ class _Handler(BaseHTTPRequestHandler):
         provider = self.server.provider
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         path = self.path.partition("?")[0]
+        if (answer := provider.scripted("POST", path)) is not None:
+            provider.requests.append(SeenRequest(path, dict(self.headers.items()), _json_or_nothing(raw)))
+            self._send(answer)
+            return
         if path not in _BODIES:
             self._send_json(404, replies.error_body(404))
             return
@@ -183,9 +215,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, _BODIES[path](body, reply))
 
     def do_GET(self) -> None:
-        self._send_json(404, replies.error_body(404))
+        answer = self.server.provider.scripted(self.command, self.path.partition("?")[0])
+        if answer is None:
+            self._send_json(404, replies.error_body(404))
+        else:
+            self._send(answer)
 
     do_DELETE = do_GET  # noqa: N815 - the name http.server calls
+
+    def _send(self, answer: Answer) -> None:
+        if isinstance(answer, list):
+            self._send_events(replies.scripted_events(answer))
+        elif isinstance(answer, bytes):
+            self._send_payload(200, "application/octet-stream", answer)
+        else:
+            self._send_json(200, answer)
 
     def _head(self, status: int, content_type: str) -> None:
         self.send_response(status)
@@ -197,8 +241,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("retry-after-ms", "20")
 
     def _send_json(self, status: int, body: Json) -> None:
-        payload = json.dumps(body).encode()
-        self._head(status, "application/json")
+        self._send_payload(status, "application/json", json.dumps(body).encode())
+
+    def _send_payload(self, status: int, content_type: str, payload: bytes) -> None:
+        self._head(status, content_type)
         self.send_header("content-length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
@@ -225,3 +271,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name http.server calls
         """Say nothing: the caller's terminal is not ours."""
+
+
+def _json_or_nothing(raw: bytes) -> Json:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -296,3 +296,9 @@ def error_body(status: int) -> Json:
 def _event(payload: Json, name: str | None = None) -> str:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(payload)}\n\n"
+
+
+def scripted_events(events: list[Any]) -> Iterator[str]:
+    """Events of a stream as a script has them."""
+    for event in events:
+        yield f"data: {event}\n\n" if isinstance(event, str) else _event(event, name=event.get("type"))

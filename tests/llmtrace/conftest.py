@@ -20,7 +20,6 @@ from opentelemetry.util._once import Once
 import llmtrace
 from llmtrace import faults, instrumentation
 from llmtrace.testing import Captured, FakeProvider
-from llmtrace.testing.replies import default_reply
 from support.collectors import Collector
 from support.releases import missing_in_this_release
 from support.scripted import Scripted
@@ -107,9 +106,7 @@ def _fake_provider() -> Iterator[FakeProvider]:
 @pytest.fixture
 def fake(_fake_provider: FakeProvider) -> FakeProvider:
     """The provider, as new."""
-    _fake_provider.plan = default_reply
-    _fake_provider.break_streams_after = None
-    _fake_provider.requests.clear()
+    _fake_provider.reset()
     return _fake_provider
 
 

@@ -102,14 +102,14 @@ def test_a_large_embeddings_body_is_read_around_its_vectors(usage_first: bool) -
     usage = {"usage": {"prompt_tokens": 7, "total_tokens": 7}}
     data = {"data": [{"embedding": [0.5] * 100_000}], "model": "text-embedding-3-small"}
     body = json.dumps({**usage, **data} if usage_first else {**data, **usage}).encode()
-    reply = read_reply("embeddings", parse_reply("embeddings", body))
+    reply = read_reply("embeddings", parse_reply(body))
     assert reply.model == "text-embedding-3-small"
     assert reply.usage == Usage(input=7, total=7)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b"\xff\xfe"])
 def test_a_body_that_is_no_object_reads_as_nothing(body: bytes) -> None:
-    assert parse_reply("chat", body) == {}
+    assert parse_reply(body) == {}
 
 
 def test_tools_the_provider_ran_are_named() -> None:
