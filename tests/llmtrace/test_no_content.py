@@ -21,6 +21,8 @@ NOT_CONTENT = {
     *("call_id", "item_id", "tool_call_id", "response_id", "previous_response_id", "conversation"),
     *("code", "prompt_cache_key", "safety_identifier", "user"),
 }
+TOOL_FIELDS = {"arguments", "parameters"}
+"""What has one of them is a tool or a call of one: its name is told, for it is the app's own word."""
 OUR_OWN = {"opentelemetry"}
 """What every export says of itself."""
 _RECORDED = [] if missing_reason() else recordings()
@@ -33,8 +35,10 @@ def _texts(value: Any, key: str = "") -> Iterator[str]:
         for entry in value:
             yield from _texts(entry, key)
     elif isinstance(value, dict):
+        is_tool = not TOOL_FIELDS.isdisjoint(value)
         for name, entry in value.items():
-            yield from _texts(entry, name)
+            if not (is_tool and name == "name"):
+                yield from _texts(entry, name)
 
 
 def _answered(recording: Recording) -> Iterator[Any]:
