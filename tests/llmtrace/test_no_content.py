@@ -88,13 +88,13 @@ SECRET = "a private matter of forty letters or so"
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("tool", [None, ("private_function_name", {"private_argument": SECRET})])
+@pytest.mark.parametrize("tool", [None, ("function_of_the_app", {"private_argument": SECRET})])
 def test_no_text_of_any_place_of_a_call_is_in_an_exported_byte(
     stream: bool, tool: Any, traces: Any, fake_and_client: Any
 ) -> None:
     fake, client = fake_and_client
     fake.plan = lambda _: FakeReply(text=SECRET, tool=tool)
-    function = {"name": "private_function_name", "description": SECRET, "parameters": {"title": SECRET}}
+    function = {"name": "function_of_the_app", "description": SECRET, "parameters": {"title": SECRET}}
     messages: Any = [
         {"role": "system", "content": SECRET},
         {"role": "user", "content": [{"type": "text", "text": SECRET}], "name": "private_name_of_a_user"},
