@@ -81,7 +81,8 @@ class Redactor:
 
 
 def _without(text: str, kinds: Sequence[Kind]) -> str:
-    for _ in range(MAX_ROUNDS):
+    kinds = [kind for kind in kinds if kind.may_be_in(text)]
+    for _ in range(MAX_ROUNDS if kinds else 0):
         told = _one_round(text, kinds)
         if told == text:
             break

@@ -65,7 +65,7 @@ def _tokens(text: str) -> Iterable[Span]:
     found = sorted(
         place
         for (hints, _), find in zip(_TOKENS, _FINDERS, strict=True)
-        if any(hint in text for hint in hints)
+        if [hint for hint in hints if hint in text]
         for place in find(text)
     )
     end = 0
@@ -127,7 +127,7 @@ KINDS: Final = (
         find=matches(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]++)?"),
         hints=("eyJ",),
     ),
-    Kind(name="api key", find=_tokens),
+    Kind(name="api key", find=_tokens, hints=tuple(hint for hints, _ in _TOKENS for hint in hints)),
     Kind(
         name="aws key",
         find=matches(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
@@ -157,6 +157,6 @@ KINDS: Final = (
         find=matches(r"(?i:(?<![A-Za-z0-9])(?:password|passwd|pwd))=(?P<it>[^\s;&\"'<>()\[\]{},]{3,}+)"),
         hints=("assw", "ASSW", "wd=", "WD="),
     ),
-    Kind(name="card", find=_cards),
+    Kind(name="card", find=_cards, hints=tuple("0123456789")),
 )
 """In the order they are looked for: what holds others comes first."""
