@@ -37,11 +37,11 @@ def llmtrace(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_names_every_command_and_an_unknown_one_is_answered_with_them() -> None:
-    assert {"up", "demo", "doctor"} <= set(llmtrace("--help").stdout.split())
+    assert {"up", "demo", "doctor", "tokenizers", "prices"} <= set(llmtrace("--help").stdout.split())
     unknown = llmtrace("upp")
     assert (unknown.returncode, unknown.stderr.strip()) == (
         2,
-        'llmtrace: there is no command "upp"; these are: up, demo, doctor',
+        'llmtrace: there is no command "upp"; these are: up, demo, doctor, tokenizers, prices',
     )
 
 
