@@ -6,10 +6,10 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
+from support.releases import http as httpx2
 from support.spans import attributes, failed
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": True}

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from unittest import mock
 
-import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
 import llmtrace
+from support.releases import http as httpx2
 from support.spans import attributes
 from support.waiting import wait_for
 

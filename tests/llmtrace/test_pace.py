@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
 from llmtrace.testing import frozen_clock
+from support.releases import http as httpx2
 from support.spans import attributes
 
 PACE = "llmtrace.response.time_per_output_token"

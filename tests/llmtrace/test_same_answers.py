@@ -7,11 +7,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 
 import llmtrace
+from support.releases import http as httpx2
 
 CHAT: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 HEAD: Any = {"id": "c1", "object": "chat.completion", "created": 1, "model": "gpt-4o"}

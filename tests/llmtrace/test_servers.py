@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from genai_prices.data_snapshot import get_snapshot
@@ -15,6 +14,7 @@ import llmtrace.testing
 from llmtrace import servers
 from llmtrace.servers import check_providers, client_kind, name_providers, parse_providers, server_at
 from llmtrace.settings import load_settings
+from support.releases import http as httpx2
 
 # gen_ai.provider.name in the GenAI conventions 002c8a6, docs/registry/attributes/gen-ai.md
 WELL_KNOWN = {
