@@ -388,6 +388,8 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
         assert "spans are accepted with the key" in llmtrace(*where, LLMTRACE_INGEST_KEY="right").stdout
         wrong_port = llmtrace("doctor", "--endpoint", stack.store_url)
         assert "it is no llmtrace collector: check the port" in wrong_port.stdout
+        grpc_port = llmtrace("doctor", "--endpoint", f"http://127.0.0.1:{stack.grpc_port}")
+        assert "answers, but not in HTTP: is it the gRPC port?" in grpc_port.stdout
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Lying) as lying:
         threading.Thread(target=lying.serve_forever, daemon=True).start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import email.utils
+import http.client
 import importlib.metadata
 import json
 import os
@@ -21,6 +22,8 @@ from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.names import INGEST_KEY, VERSION_HEADER
 
 _MOST_SKEW_S = 5.0
+
+_NOT_HTTP = "what answers there does not speak HTTP"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,8 @@ def _collector(endpoint: str) -> Iterator[Finding]:
 def _nobody(endpoint: str, reason: str) -> str:
     if urllib.parse.urlsplit(endpoint).port == 4317:
         return f"{endpoint} is the port for gRPC; the instrument sends over HTTP: use port 4318"
+    if reason == _NOT_HTTP:
+        return f"{endpoint} answers, but not in HTTP: is it the gRPC port? Spans go over HTTP, by default to port 4318"
     remedy = "start the collector with `llmtrace up`, or set OTEL_EXPORTER_OTLP_ENDPOINT"
     return f"nobody answers at {endpoint} ({reason}): {remedy}"
 
@@ -179,6 +184,8 @@ def _ask(url: str, *, data: bytes | None = None, headers: Mapping[str, str] | No
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Reply(status=0, body=str(reason).encode(), headers={})
+    except http.client.HTTPException:
+        return Reply(status=0, body=_NOT_HTTP.encode(), headers={})
 
 
 def _lower(headers: object) -> dict[str, str]:
