@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from llmtrace_collector.database import DATABASE, Address, connect
 from llmtrace_collector.errors import CollectorError, ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
+from llmtrace_collector.gate import Gate
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
 from llmtrace_collector.receive.door import Door
 from llmtrace_collector.receive.grpc import serve_grpc
@@ -69,7 +70,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     with folder.lock("collector"):
         http_socket = bind(arguments.host, arguments.http_port, "--http-port")
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
-        writer = Writer(wal, address, partial(_connect, own_store, address, database=None))
+        writer = Writer(wal, address, partial(_connect, own_store, address, database=None), Gate(folder.path))
         writer.start()
         await _refuse_early(writer)
         watch = Watch(

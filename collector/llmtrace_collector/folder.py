@@ -5,6 +5,7 @@ DIR/
   store.key        the secret for writing to the embedded store, mode 0600
   store.lock       held by the store process     engine/  spool/  schemas/   its files
   collector.lock   held by the collector         wal/  watch.db  tmp/        its files
+  turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
   logs/            what the services of `llmtrace up` print
 """
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.database import Address, faults
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
+from llmtrace_collector.gate import Gate
 from llmtrace_collector.poison import Plan, make_plan
 from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.schema.otlp import PROTO_SETTINGS, proto
@@ -47,10 +48,11 @@ _MOST_REFUSALS = 10
 class Writer:
     """A thread that empties the log into ClickHouse."""
 
-    def __init__(self, wal: Wal, address: Address, connect: Callable[[], Client]) -> None:
+    def __init__(self, wal: Wal, address: Address, connect: Callable[[], Client], gate: Gate) -> None:
         self._wal = wal
         self._address = address
         self._connect = connect
+        self._gate = gate
         self._client: Client | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -98,8 +100,9 @@ class Writer:
         segment = self._wal.take(0.0 if self._stop.is_set() else 0.5)
         if segment is None:
             return self._stop.is_set()
-        self._store(client, segment)
-        self._wal.done(segment)
+        with self._gate.passing(self._stop.is_set):
+            self._store(client, segment)
+            self._wal.done(segment)
         if self.fault:
             log.info("ClickHouse takes spans again")
             self.fault = ""
