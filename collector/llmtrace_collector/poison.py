@@ -16,14 +16,12 @@ from pathlib import Path
 from llmtrace_collector import otlp
 from llmtrace_collector.errors import PoisonError
 from llmtrace_collector.folder import write_whole
+from llmtrace_collector.landings import Landing
 from llmtrace_collector.wal import Segment, dead
 from llmtrace_collector.wal.record import request_of, walk, with_request
 
 Insert = Callable[[str, bytes, str], None]
 """Inserts records into a table under a token ('' for none)."""
-
-LANDING = "otlp_traces"
-CHECK = "otlp_traces_check"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +54,16 @@ class Plan:
         noted = {"records": self.records, "repaired": sorted(self.repaired), "bad": self.bad}
         write_whole(self._path(segment), json.dumps(noted).encode())
 
-    def carry_out(self, insert: Insert, segment: Segment, content: bytes) -> None:
+    def carry_out(self, insert: Insert, landing: Landing, segment: Segment, content: bytes) -> None:
         """Inserts each range of good records under a token of its own and buries the bad ones; safe to repeat."""
         records = [
-            canonical_record(record) if number in self.repaired else record
+            canonical_record(landing, record) if number in self.repaired else record
             for number, record in enumerate(split(content))
         ]
         for first, last in self._good():
-            insert(LANDING, b"".join(records[first : last + 1]), f"{segment.token}:{first}-{last}")
+            insert(landing.table, b"".join(records[first : last + 1]), f"{segment.token}:{first}-{last}")
         for number, reason in self.bad.items():
-            dead.bury(segment.path.parent, f"{segment.token}-{number}", records[number], reason)
+            dead.bury(segment.path, str(number), records[number], reason)
         self._path(segment).unlink(missing_ok=True)
 
     def _good(self) -> Iterator[tuple[int, int]]:
@@ -74,13 +72,13 @@ class Plan:
         return ((a + 1, b - 1) for a, b in itertools.pairwise(edges) if b - a > 1)
 
 
-def make_plan(insert: Insert, content: bytes) -> Plan:
+def make_plan(insert: Insert, landing: Landing, content: bytes) -> Plan:
     """Finds the records at fault in a segment. Nothing is stored."""
     records = split(content)
     repaired: set[int] = set()
     bad: dict[int, str] = {}
-    for number, reason in _at_fault(insert, records):
-        if _parses(insert, canonical_record(records[number])):
+    for number, reason in _at_fault(insert, landing, records):
+        if _parses(insert, landing, canonical_record(landing, records[number])):
             repaired.add(number)
         else:
             bad[number] = reason
@@ -92,20 +90,20 @@ def split(content: bytes) -> list[bytes]:
     return [content[place.start : place.end] for place in walk(content)]
 
 
-def canonical_record(record: bytes) -> bytes:
+def canonical_record(landing: Landing, record: bytes) -> bytes:
     """The record with its request as upb writes it, or as it is when that is no request."""
     try:
-        return with_request(record, otlp.canonical(request_of(record)))
+        return with_request(record, landing.canonical(request_of(record)))
     except otlp.MalformedError:
         return record
 
 
-def _at_fault(insert: Insert, records: list[bytes]) -> Iterator[tuple[int, str]]:
+def _at_fault(insert: Insert, landing: Landing, records: list[bytes]) -> Iterator[tuple[int, str]]:
     halves = [(0, len(records))]
     while halves:
         first, end = halves.pop()
         try:
-            insert(CHECK, b"".join(records[first:end]), "")
+            insert(landing.check_table, b"".join(records[first:end]), "")
         except PoisonError as error:
             if end - first == 1:
                 yield first, str(error)
@@ -114,9 +112,9 @@ def _at_fault(insert: Insert, records: list[bytes]) -> Iterator[tuple[int, str]]
                 halves += [(middle, end), (first, middle)]
 
 
-def _parses(insert: Insert, record: bytes) -> bool:
+def _parses(insert: Insert, landing: Landing, record: bytes) -> bool:
     try:
-        insert(CHECK, record, "")
+        insert(landing.check_table, record, "")
     except PoisonError:
         return False
     return True

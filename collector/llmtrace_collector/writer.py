@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 from llmtrace_collector.database import Address, faults
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
 from llmtrace_collector.gate import Gate
+from llmtrace_collector.landings import LANDINGS, Landing
 from llmtrace_collector.poison import Plan, make_plan
 from llmtrace_collector.schema.migrate import migrate
-from llmtrace_collector.schema.otlp import PROTO_SETTINGS, proto
+from llmtrace_collector.schema.otlp import PROTO_SETTINGS
 from llmtrace_collector.wal import Segment, Wal, dead
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 INSERT_SETTINGS = {
     **PROTO_SETTINGS,
-    "format_schema": proto(),
     "deduplicate_blocks_in_dependent_materialized_views": "1",
     # One segment must be one block: then a record that does not parse leaves nothing behind.
     "max_insert_block_size": "1048576",
@@ -143,23 +143,26 @@ class Writer:
         except FileNotFoundError:
             log.error("the segment %s was removed while it waited: its spans are lost", segment.path.name)
             return
+        if not content:
+            return
+        landing = LANDINGS[segment.signal]
 
         def insert(table: str, records: bytes, token: str) -> None:
-            self._insert(client, table, records, token)
+            self._insert(client, landing, table, records, token)
 
         plan = Plan.load(segment)
         try:
             if plan is None:
-                insert("otlp_traces", content, segment.token)
+                insert(landing.table, content, segment.token)
                 return
         except PoisonError as error:
             log.error("%s does not parse as a whole (%s): looking for the records at fault", segment.path.name, error)
-            plan = make_plan(insert, content)
+            plan = make_plan(insert, landing, content)
             if not plan.bad and not plan.repaired:
                 self._again(segment, content, error)
                 return
             plan.save(segment)
-        plan.carry_out(insert, segment, content)
+        plan.carry_out(insert, landing, segment, content)
 
     def _again(self, segment: Segment, content: bytes, error: PoisonError) -> None:
         """Each record parses, and yet ClickHouse refuses them: a table behind the landing does. Not for ever."""
@@ -168,9 +171,13 @@ class Writer:
         if self._refusals < _MOST_REFUSALS:
             raise StoreDownError(f"ClickHouse refuses {segment.path.name}: {error}", code=error.code) from error
         log.error("%s was refused %d times: it goes to the dead letters whole", segment.path.name, self._refusals)
-        dead.bury(self._wal.folder, f"{segment.token}-whole", content, str(error))
+        dead.bury(segment.path, "whole", content, str(error))
 
-    def _insert(self, client: Client, table: str, content: bytes, token: str) -> None:
-        settings: dict[str, Any] = {**INSERT_SETTINGS, "insert_deduplication_token": token}
+    def _insert(self, client: Client, landing: Landing, table: str, content: bytes, token: str) -> None:
+        settings: dict[str, Any] = {
+            **INSERT_SETTINGS,
+            "format_schema": landing.schema,
+            "insert_deduplication_token": token,
+        }
         with faults(self._address):
             client.raw_insert(table, insert_block=content, fmt="Protobuf", settings=settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from llmtrace_collector.wal import Wal, WalFullError, WalLimits
-from llmtrace_collector.wal.record import encode, request_of, walk, with_request
+from llmtrace_collector.signals import Signal
+from llmtrace_collector.wal import Segment, Wal, WalFullError, WalLimits
+from llmtrace_collector.wal.record import Record, encode, request_of, walk, with_request
 from support.otlp import request, span
 
 bodies = st.lists(st.binary(max_size=300), max_size=20)
+
+
+@given(
+    st.builds(
+        Record,
+        project=st.text(max_size=20),
+        received_ns=st.integers(0, 2**64 - 1),
+        items=st.integers(0, 2**32 - 1),
+        request=st.binary(max_size=300),
+    )
+)
+def test_a_record_comes_back_as_it_was(record: Record) -> None:
+    assert Record.decode(record.encode()) == record
 
 
 def segment_of(items: list[bytes]) -> bytes:
@@ -66,7 +81,7 @@ def test_an_acknowledged_record_is_in_a_file_that_holds_the_request_byte_for_byt
     body = request(span(), span())
     wal = Wal(tmp_path)
     wal.append(encode(project="default", received_ns=1, request=body)).result(5)
-    on_disk = b"".join(file.read_bytes() for file in tmp_path.glob("*.seg"))
+    on_disk = b"".join(file.read_bytes() for file in tmp_path.glob("traces/*.open"))
     assert body in on_disk
     assert len(ExportTraceServiceRequest.FromString(body).resource_spans) == 1
     wal.close()
@@ -87,7 +102,7 @@ def test_segments_come_back_in_order_after_a_restart_and_go_when_done(tmp_path: 
     reopened.close()
     assert b"".join(contents) == segment_of_received(items)
     assert len(contents) > 1
-    assert list(tmp_path.glob("*.seg")) == []
+    assert list(tmp_path.glob("*/*.seg")) == []
 
 
 def segment_of_received(items: list[bytes]) -> bytes:
@@ -97,26 +112,74 @@ def segment_of_received(items: list[bytes]) -> bytes:
 def test_damage_and_a_torn_end_go_to_the_dead_letters_and_every_sound_record_stays(tmp_path: Path) -> None:
     good, bad = (encode(project="default", received_ns=1, request=body) for body in (b"good", b"bad"))
     shorter = bytes([bad[0] - 1]) + bad[1:]  # a length that lies
-    (tmp_path / "0001-aa.seg").write_bytes(good + shorter + good + bad[:-1] + b"?" + good + good[:7])
+    leave(tmp_path, "0001-aa.seg", good + shorter + good + bad[:-1] + b"?" + good + good[:7])
 
     wal = Wal(tmp_path)
     segment = wal.take(0)
     assert segment is not None
     assert segment.read() == good * 3
-    letters = sorted(file.read_bytes() for file in tmp_path.glob("dead/*.records"))
+    letters = sorted(file.read_bytes() for file in tmp_path.glob("dead/traces/*.records"))
     assert letters == sorted([shorter, bad[:-1] + b"?", good[:7]])
-    assert all("checksum" in file.read_text() for file in tmp_path.glob("dead/*.reason"))
+    assert all("checksum" in file.read_text() for file in tmp_path.glob("dead/traces/*.reason"))
     wal.close()
 
 
 def test_a_torn_end_alone_is_cut_in_place(tmp_path: Path) -> None:
     good = encode(project="default", received_ns=1, request=b"good")
-    file = tmp_path / "0001-aa.seg"
-    file.write_bytes(good + good[:-1])
+    file = leave(tmp_path, "0001-aa.open", good + good[:-1])
     inode = file.stat().st_ino
     wal = Wal(tmp_path)
     wal.close()
-    assert (file.read_bytes(), file.stat().st_ino) == (good, inode)
+    sealed = file.with_suffix(".seg")
+    assert (sealed.read_bytes(), sealed.stat().st_ino) == (good, inode)
+
+
+def test_each_signal_has_a_folder_and_all_come_to_the_writer_oldest_first(tmp_path: Path) -> None:
+    order = [Signal.LOGS, Signal.TRACES, Signal.METRICS, Signal.TRACES]
+    wal = Wal(tmp_path, WalLimits(segment_bytes=1))
+    for n, signal in enumerate(order):
+        wal.append(encode(project="default", received_ns=n, request=b"x"), signal=signal).result(5)
+    wal.close()
+    assert [drained.signal for drained in drain(Wal(tmp_path))] == order
+
+
+def test_segments_keep_their_order_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wal = Wal(tmp_path, WalLimits(segment_bytes=1))
+    for n in range(4):
+        if n == 2:
+            monkeypatch.setattr(time, "time_ns", lambda: 1_000_000)
+        wal.append(encode(project="default", received_ns=n, request=b"x")).result(5)
+    wal.close()
+    again = Wal(tmp_path, WalLimits(segment_bytes=1))
+    again.append(encode(project="default", received_ns=4, request=b"x")).result(5)
+    again.close()
+    received = [Record.decode(segment.read()).received_ns for segment in drain(Wal(tmp_path))]
+    assert received == list(range(5))
+
+
+def test_segments_from_before_there_were_signals_are_traces(tmp_path: Path) -> None:
+    good = encode(project="default", received_ns=1, request=b"good")
+    (tmp_path / "0001-aa.seg").write_bytes(good)
+    assert [(segment.signal, segment.token) for segment in drain(Wal(tmp_path))] == [(Signal.TRACES, "0001-aa")]
+
+
+def leave(folder: Path, name: str, content: bytes) -> Path:
+    file = folder / "traces" / name
+    file.parent.mkdir()
+    file.write_bytes(content)
+    return file
+
+
+def drain(wal: Wal) -> list[Segment]:
+    """Takes all that waits and closes the log; the files stay, so that they can be read."""
+    drained = []
+    while segment := wal.take(0):
+        drained.append(segment)
+        content = segment.read()
+        wal.done(segment)
+        segment.path.write_bytes(content)
+    wal.close()
+    return drained
 
 
 def test_a_sender_that_goes_away_while_it_waits_harms_nobody(tmp_path: Path) -> None:

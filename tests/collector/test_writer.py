@@ -33,9 +33,9 @@ def record(request_body: bytes) -> bytes:
 
 def leave_segment(stack: Stack, *records: bytes, name: str = "00000000000000000000000001-aaaaaaaa") -> Path:
     """A segment as a collector that was killed leaves it."""
-    wal = DataFolder(stack.data).wal
-    wal.mkdir(exist_ok=True)
-    path = wal / f"{name}.seg"
+    traces = DataFolder(stack.data).wal / "traces"
+    traces.mkdir(exist_ok=True, parents=True)
+    path = traces / f"{name}.seg"
     path.write_bytes(b"".join(records))
     return path
 
@@ -53,14 +53,14 @@ def test_records_that_do_not_parse_go_to_the_dead_letters_and_the_others_are_sto
         collector = stack.collector()
         wait_for(lambda: not segment.exists(), what="the segment to be done")
         assert names(stack) == [f"good {n}" for n in range(5)]
-        letters = sorted((stack.data / "wal" / "dead").glob("*.records"))
+        letters = sorted((stack.data / "wal" / "dead" / "traces").glob("*.records"))
         assert [letter.read_bytes() for letter in letters] == [poison, poison]
         assert (
             "CANNOT" in letters[0].with_suffix(".reason").read_text().upper()
             or "Protobuf" in letters[0].with_suffix(".reason").read_text()
         )
         assert "looking for the records at fault" in collector.output
-        assert not list((stack.data / "wal").glob("*.plan"))
+        assert not list((stack.data / "wal").rglob("*.plan"))
 
 
 def key(number: int, wire_type: int) -> bytes:

@@ -142,7 +142,7 @@ class Door:
         size = await asyncio.to_thread(_measure, body) if len(body) > _LARGE_BYTES else _measure(body)
         if not size.spans:
             return 0
-        record = encode(project=DEFAULT_PROJECT, received_ns=time.time_ns(), request=body)
+        record = encode(project=DEFAULT_PROJECT, received_ns=time.time_ns(), request=body, items=size.spans)
         try:
             await asyncio.wrap_future(self._wal.append(record, weight=size.weight))
         except WalFullError as error:

@@ -1,6 +1,8 @@
 """The write-ahead log: what was acknowledged is here, on disk, until ClickHouse has it on disk."""
 
 from llmtrace_collector.wal.limits import WalLimits
-from llmtrace_collector.wal.log import Segment, Wal, WalFullError
+from llmtrace_collector.wal.room import WalFullError
+from llmtrace_collector.wal.segment import Segment
+from llmtrace_collector.wal.wal import Wal
 
 __all__ = ["Segment", "Wal", "WalFullError", "WalLimits"]

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.wal.limits import WalLimits
+from llmtrace_collector.wal.segment import OPEN, SEALED
 
 
 class ActiveSegment:
     """A file that is made with its first record, so that an idle collector touches no disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, after: int = 0) -> None:
+        """`after` is the number of the segment before it: this one's name sorts behind it whatever the clock says."""
         self._folder = folder
-        self.path = folder / f"{time.time_ns():026d}-{secrets.token_hex(4)}.seg"
+        self.number = after
+        self.path = folder
         self._descriptor = -1
         self._first_at = 0.0
         self._weight = 0
@@ -44,6 +47,9 @@ class ActiveSegment:
         self._weight += weight
 
     def _create(self) -> int:
+        """The file, named by the time and by chance, so that no other ever has its name."""
+        self.number = max(time.time_ns(), self.number + 1)
+        self.path = self._folder / f"{self.number:026d}-{secrets.token_hex(4)}{OPEN}"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
             sync_folder(self._folder)
@@ -64,11 +70,16 @@ class ActiveSegment:
         full = self.size_bytes >= limits.segment_bytes or self._weight >= limits.segment_weight
         return full or self.expires_in_s(limits) == 0.0
 
-    def close(self) -> bool:
-        """Closes the file; False when nothing durable was in it, and then it is gone."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-            if not self.size_bytes:
-                self.path.unlink(missing_ok=True)
-        return self.size_bytes > 0
+    def seal(self) -> Path | None:
+        """Closes the file and gives it its last name; None when nothing durable was in it, and then it is gone."""
+        if self._descriptor < 0:
+            return None
+        os.close(self._descriptor)
+        self._descriptor = -1
+        if not self.size_bytes:
+            self.path.unlink(missing_ok=True)
+            return None
+        sealed = self.path.with_suffix(SEALED)
+        self.path.rename(sealed)
+        # Not synced: after a power loss the old name is found, which is mended and sealed at the next start.
+        return sealed

@@ -1,56 +1,30 @@
-"""The log itself: group commit in front, sealed segments behind.
+"""The log of one signal in one folder: group commit in front, sealed segments behind.
 
 append() ──> pending ──> committer thread: one write + one fdatasync for all that waits ──> futures resolve
                                │
                                ▼
-    wal/00000001763820000000000000-1f2e3d4c.seg   active: grows until it is large, heavy or 1 s old, then sealed
-    wal/00000001763819999000000000-9a8b7c6d.seg   sealed: waits for the writer
-                               │
-take() ────────────────────────┘ oldest first ──> the writer inserts it under its name as token ──> done(): deleted
+    traces/00000001763820000000000000-1f2e3d4c.open  grows until it is large, heavy or 1 s old, then is sealed:
+    traces/00000001763819999000000000-9a8b7c6d.seg   waits for the writer (`backlog`)
 
-The name is a time and chance, so that a token is never used twice. At open every file left is sealed; what is damaged
-or torn goes to the dead letters (`recovery`).
+The name is a time and chance, so that a token is never used twice and order is kept. What a killed process left open
+is mended and sealed at the next start (`recovery`).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmtrace_collector.errors import CollectorError, ConfigError
-from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.wal.active import ActiveSegment
-from llmtrace_collector.wal.disk import Disk
 from llmtrace_collector.wal.limits import WalLimits
-from llmtrace_collector.wal.recovery import mend, recover
+from llmtrace_collector.wal.room import Room, WalFullError
+from llmtrace_collector.wal.segment import SEALED, Segment
 
 log = logging.getLogger(__name__)
-
-
-class WalFullError(CollectorError):
-    """The log cannot take more just now: its quota or the disk is full. Retry later."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Segment:
-    """A sealed file of the log."""
-
-    path: Path
-    size_bytes: int
-
-    @property
-    def token(self) -> str:
-        """The deduplication token of its insert; never used by another segment."""
-        return self.path.stem
-
-    def read(self) -> bytes:
-        """Its records, all sound; what was damaged on disk meanwhile goes to the dead letters."""
-        mend(self.path)
-        return self.path.read_bytes()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,82 +36,48 @@ class _Entry:
     written: Future[None]
 
 
-class Wal:
-    """A durable queue of OTLP requests in a folder. Thread-safe; one `Wal` per folder (the caller holds a lock)."""
+class Log:
+    """Appends to one folder. Thread-safe; one `Log` per folder (the caller holds a lock)."""
 
-    def __init__(self, folder: Path, limits: WalLimits | None = None) -> None:
-        """Opens the folder, seals what is in it and starts the committer thread.
-
-        Raises:
-            ConfigError: the folder cannot be made, or a file left from before can be neither read nor mended.
-        """
+    def __init__(self, folder: Path, limits: WalLimits, room: Room, sealed: Callable[[Segment], None]) -> None:
+        """The folder is there and nothing in it is open; `sealed` is told of each segment that is complete."""
         self.folder = folder
-        self.limits = limits or WalLimits()
-        _make(folder)
-        # Guards everything below; `_work` wakes the committer, `_ready` the writer.
+        self._limits = limits
+        self._room = room
+        self._sealed = sealed
+        # Guards what follows; `_work` wakes the committer.
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
-        self._ready = threading.Condition(self._lock)
         self._pending: list[_Entry] = []
-        self._in_memory_bytes = 0
-        """Pending, and being written just now."""
-        self._sealed = deque(Segment(path=path, size_bytes=size) for path, size in recover(folder))
-        self._backlog_bytes = sum(s.size_bytes for s in self._sealed)
         self._closing = False
-        self._disk = Disk(folder, self.limits)
-        self._fault = ""
+        self.fault = ""
         """Why the last commit failed; '' when it did not."""
-        self._active = ActiveSegment(folder)
-        self._committer = threading.Thread(target=self._run, name="wal-commit", daemon=True)
+        self._active = ActiveSegment(folder, _last_number(folder))
+        self._committer = threading.Thread(target=self._run, name=f"wal-{folder.name}", daemon=True)
         self._committer.start()
 
-    def append(self, record: bytes, *, weight: int = 0) -> Future[None]:
-        """Queues one encoded record; the future resolves when it is on disk.
-
-        `weight` is about what its rows will take in ClickHouse's memory, bytes.
+    def append(self, record: bytes, weight: int) -> Future[None]:
+        """Queues one encoded record; the future resolves when it is on disk, or fails with `WalFullError`.
 
         Raises:
-            WalFullError: the quota is used up; also what the future fails with when the disk is full.
+            WalFullError: there is no room, or the log is closed.
         """
         with self._lock:
-            if reason := self._why_refusing(len(record)):
+            if reason := self.why_ended():
                 raise WalFullError(reason)
+            self._room.reserve(len(record))
             entry = _Entry(record=record, weight=max(weight, len(record)), written=Future())
             self._pending.append(entry)
-            self._in_memory_bytes += len(record)
             self._work.notify()
         return entry.written
 
-    def _why_refusing(self, size: int) -> str:
+    def why_ended(self) -> str:
+        """Why this log takes nothing any more; '' while it does."""
         if self._closing:
             return "the collector is stopping"
         if not self._committer.is_alive():
             return "the log's thread has ended; the collector must be started again"
-        waiting = self._backlog_bytes + self._active.size_bytes + self._in_memory_bytes + size
-        if waiting > self.limits.quota_bytes:
-            return f"{waiting:,} bytes wait for ClickHouse, the quota is {self.limits.quota_bytes:,}"
-        if self._in_memory_bytes + size > self.limits.in_memory_bytes:
-            return "the disk does not keep up"
-        return self._disk.why_full(self._in_memory_bytes + size)
-
-    def why_refusing(self) -> str:
-        """Why a request of ordinary size would be refused now; '' when it would be taken."""
-        ordinary = min(64 * 1024, self.limits.quota_bytes // 4)
-        with self._lock:
-            return self._why_refusing(ordinary) or self._fault
-
-    def take(self, timeout_s: float) -> Segment | None:
-        """The oldest sealed segment, which stays first until `done`; None when there is none in time."""
-        with self._lock:
-            self._ready.wait_for(lambda: self._sealed, timeout_s)
-            return self._sealed[0] if self._sealed else None
-
-    def done(self, segment: Segment) -> None:
-        """Deletes a segment that ClickHouse has on disk (or that lies with the dead letters)."""
-        segment.path.unlink(missing_ok=True)
-        with self._lock:
-            self._sealed.remove(segment)
-            self._backlog_bytes -= segment.size_bytes
+        return ""
 
     def close(self) -> None:
         """Commits what is pending, seals and stops; nothing is appended afterwards. Twice is safe."""
@@ -149,22 +89,22 @@ class Wal:
     def _run(self) -> None:
         while True:
             with self._lock:
-                self._work.wait_for(lambda: self._pending or self._closing, self._active.expires_in_s(self.limits))
+                self._work.wait_for(lambda: self._pending or self._closing, self._active.expires_in_s(self._limits))
                 batch, self._pending = self._pending, []
             # A sender that has gone has cancelled its future; from here on it no longer can.
             batch = [entry for entry in batch if entry.written.set_running_or_notify_cancel() or self._forget(entry)]
             if batch:
                 self._commit(batch)
+            if self._active.is_ripe(self._limits):
+                self._seal()
             with self._lock:
-                if self._active.is_ripe(self.limits):
-                    self._seal()
-                if self._closing and not self._pending:
-                    self._seal()
-                    return
+                ended = self._closing and not self._pending
+            if ended:
+                self._seal()
+                return
 
     def _forget(self, entry: _Entry) -> bool:
-        with self._lock:
-            self._in_memory_bytes -= len(entry.record)
+        self._room.given_up(len(entry.record))
         return False
 
     def _commit(self, batch: list[_Entry]) -> None:
@@ -174,8 +114,9 @@ class Wal:
             self._active.write(data, sum(entry.weight for entry in batch))
         except OSError as error:
             failure = error
-        with self._lock:
-            self._in_memory_bytes -= len(data)
+            self._room.given_up(len(data))
+        else:
+            self._room.written(len(data))
         self._tell(failure)
         for entry in batch:
             if failure is None:
@@ -185,32 +126,22 @@ class Wal:
 
     def _tell(self, failure: OSError | None) -> None:
         if failure is None:
-            if self._fault:
+            if self.fault:
                 log.warning("the write-ahead log can be written again")
-            self._fault = ""
+            self.fault = ""
             return
-        if not self._fault:
+        if not self.fault:
             log.error("the write-ahead log in %s cannot be written (%s): refusing spans", self.folder, failure)
-        self._fault = f"the write-ahead log cannot be written: {failure.strerror}"
-        with self._lock:
-            self._seal()
+        self.fault = f"the write-ahead log cannot be written: {failure.strerror}"
+        self._seal()
 
     def _seal(self) -> None:
-        if self._active.close():
-            sealed = Segment(path=self._active.path, size_bytes=self._active.size_bytes)
-            self._sealed.append(sealed)
-            self._backlog_bytes += sealed.size_bytes
-            self._ready.notify()
-        self._active = ActiveSegment(self.folder)
+        if path := self._active.seal():
+            self._sealed(Segment(path=path, size_bytes=self._active.size_bytes))
+        self._active = ActiveSegment(self.folder, self._active.number)
 
 
-def _make(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    try:
-        folder.mkdir(parents=True, mode=0o700)
-        sync_folder(folder.parent)
-    except OSError as error:
-        raise ConfigError(
-            f"the folder {folder} cannot be made ({error.strerror}): mend what is there, or choose another with --data"
-        ) from error
+def _last_number(folder: Path) -> int:
+    """The number of the newest segment in a folder; 0 when there is none."""
+    names = (path.name.partition("-")[0] for path in folder.glob(f"*{SEALED}"))
+    return max((int(name) for name in names if name.isdecimal()), default=0)

@@ -8,9 +8,11 @@ A segment is nothing but such records, and at the same time the body of an `INSE
       0D cccccccc             crc          fixed32   crc32 of all that follows in this message
       11 tttttttttttttttt     received_ns  fixed64   Unix nanoseconds
       1A nn ...               project      string
-      22 nn ...               request      bytes     ExportTraceServiceRequest, byte for byte
+      2D iiiiiiii             items        fixed32   spans, log records or metric points in the request
+      22 nn ...               request      bytes     Export...ServiceRequest, byte for byte
 
-So nothing is re-encoded between the socket and ClickHouse, and a torn or damaged record is found by its checksum.
+ClickHouse skips `items`, which its schema does not name: the count is for the log's own books. So nothing is
+re-encoded between the socket and ClickHouse, and a torn or damaged record is found by its checksum.
 Source: protobuf encoding specification; the schema text is in `schema/otlp.py`.
 """
 
@@ -19,21 +21,66 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CRC_TAG = 0x0D
+_ITEMS_TAG = 0x2D
 _CRC = struct.Struct("<BI")
 _RECEIVED = struct.Struct("<BQ")
+_ITEMS = struct.Struct("<BI")
 _HEAD_BYTES = _CRC.size
 
 
-def encode(*, project: str, received_ns: int, request: bytes) -> bytes:
-    """The record for one request body."""
-    name = project.encode()
-    rest = b"".join(
-        (_RECEIVED.pack(0x11, received_ns), b"\x1a", _varint(len(name)), name, b"\x22", _varint(len(request)), request)
-    )
-    return b"".join((_varint(len(rest) + _HEAD_BYTES), _CRC.pack(_CRC_TAG, zlib.crc32(rest)), rest))
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One entry, decoded."""
+
+    project: str
+    """Whose it is."""
+    received_ns: int
+    """When it came, Unix nanoseconds."""
+    items: int
+    """How many spans, log records or metric points are in it; 0: nobody counted."""
+    request: bytes
+    """The body as it came."""
+
+    def encode(self) -> bytes:
+        """As it stands in a segment."""
+        name = self.project.encode()
+        rest = b"".join(
+            (
+                _RECEIVED.pack(0x11, self.received_ns),
+                b"\x1a",
+                _varint(len(name)),
+                name,
+                _ITEMS.pack(_ITEMS_TAG, self.items),
+                b"\x22",
+                _varint(len(self.request)),
+                self.request,
+            )
+        )
+        return b"".join((_varint(len(rest) + _HEAD_BYTES), _CRC.pack(_CRC_TAG, zlib.crc32(rest)), rest))
+
+    @classmethod
+    def decode(cls, content: bytes | memoryview) -> Record:
+        """Reads one sound record."""
+        view = memoryview(content)
+        at = _read_varint(view, 0)[1] + _HEAD_BYTES
+        (_, received_ns) = _RECEIVED.unpack_from(view, at)
+        length, at = _read_varint(view, at + _RECEIVED.size + 1)
+        project = bytes(view[at : at + length]).decode()
+        at += length
+        items = 0
+        if view[at] == _ITEMS_TAG:
+            (_, items) = _ITEMS.unpack_from(view, at)
+            at += _ITEMS.size
+        _, at = _read_varint(view, at + 1)
+        return cls(project=project, received_ns=received_ns, items=items, request=bytes(view[at:]))
+
+
+def encode(*, project: str, received_ns: int, request: bytes, items: int = 0) -> bytes:
+    """The record for one request body with so many spans (or log records, or metric points)."""
+    return Record(project=project, received_ns=received_ns, items=items, request=request).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,23 +111,12 @@ def walk(segment: bytes | memoryview) -> Iterator[Place]:
 
 def request_of(record: bytes) -> bytes:
     """The request inside one sound record."""
-    view = memoryview(record)
-    _, at = _read_varint(view, 0)
-    at += _HEAD_BYTES + _RECEIVED.size
-    length, at = _read_varint(view, at + 1)
-    at += length
-    _, at = _read_varint(view, at + 1)
-    return bytes(view[at:])
+    return Record.decode(record).request
 
 
 def with_request(record: bytes, request: bytes) -> bytes:
     """The same record around another request."""
-    view = memoryview(record)
-    _, at = _read_varint(view, 0)
-    at += _HEAD_BYTES
-    (_, received_ns) = _RECEIVED.unpack_from(view, at)
-    length, at = _read_varint(view, at + _RECEIVED.size + 1)
-    return encode(project=bytes(view[at : at + length]).decode(), received_ns=received_ns, request=request)
+    return replace(Record.decode(record), request=request).encode()
 
 
 def _sound_at(view: memoryview, at: int) -> Place | None:

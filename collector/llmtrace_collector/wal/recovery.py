@@ -19,18 +19,16 @@ from llmtrace_collector.wal.record import Place, walk
 log = logging.getLogger(__name__)
 
 
-def recover(folder: Path) -> list[tuple[Path, int]]:
-    """The segments of a folder with their sizes, oldest first, mended.
+def recover(folder: Path) -> None:
+    """Mends and seals what a process that ended without a word left open in a folder of its own.
 
     Raises:
-        ConfigError: one can be neither read nor mended.
+        ConfigError: a file can be neither read nor mended.
     """
-    found = []
-    for path in sorted(folder.glob("*.seg")):
+    for path in sorted(folder.glob("*.open")):
         try:
-            size = mend(path)
-            if size:
-                found.append((path, size))
+            if mend(path):
+                path.rename(path.with_suffix(".seg"))
             else:
                 path.unlink()
         except OSError as error:
@@ -38,7 +36,6 @@ def recover(folder: Path) -> list[tuple[Path, int]]:
                 f"the segment {path} cannot be mended ({error.strerror}): make room on its disk or mend its permissions"
             ) from error
     sync_folder(folder)
-    return found
 
 
 def mend(path: Path) -> int:
@@ -76,7 +73,7 @@ def _bury(path: Path, content: bytes, start: int, end: int) -> None:
         what,
     )
     try:
-        dead.bury(path.parent, f"{path.stem}-at-{start}", content[start:end], f"the checksum is wrong: {what}")
+        dead.bury(path, f"at-{start}", content[start:end], f"the checksum is wrong: {what}")
     except OSError as error:
         if not at_end:
             raise
