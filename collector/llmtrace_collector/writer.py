@@ -24,6 +24,7 @@ from llmtrace_collector.landings import LANDINGS, Landing
 from llmtrace_collector.poison import Plan, make_plan
 from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.schema.otlp import PROTO_SETTINGS
+from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Segment, Wal, dead
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 INSERT_SETTINGS = {
     **PROTO_SETTINGS,
+    # Of traces; each signal has its own.
+    "format_schema": LANDINGS[Signal.TRACES].schema,
     "deduplicate_blocks_in_dependent_materialized_views": "1",
     # One segment must be one block: then a record that does not parse leaves nothing behind.
     "max_insert_block_size": "1048576",
