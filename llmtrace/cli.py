@@ -43,6 +43,11 @@ COMMANDS = {
         help="say what is wrong between this machine's apps and the collector",
         extra="",
     ),
+    "data": Command(
+        module="llmtrace_collector.commands.data",
+        help="how long data is kept; delete, export and import it",
+        extra="all",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

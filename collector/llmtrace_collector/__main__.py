@@ -26,6 +26,8 @@ from llmtrace_collector.receive.grpc import serve_grpc
 from llmtrace_collector.receive.http import HttpReceiver
 from llmtrace_collector.serving import LOCAL_NAMES, bind, http_server, is_loopback, run, stop_signal
 from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.upkeep import retention
+from llmtrace_collector.upkeep.custodian import Custodian
 from llmtrace_collector.wal import Wal, WalLimits
 from llmtrace_collector.watch import Watch, load
 from llmtrace_collector.writer import Writer
@@ -53,6 +55,7 @@ def main() -> int:
     parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
     parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
     parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
+    parser.add_argument("--retention", type=Path, help="how long data is kept, YAML")
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
@@ -63,6 +66,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     folder = DataFolder(arguments.data)
     rules = load(arguments.rules) if arguments.rules else ()
+    kept = retention.load(arguments.retention) if arguments.retention else []
     address = _address(arguments, folder)
     own_store = None if arguments.clickhouse else folder
     # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
@@ -80,12 +84,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
             dashboard_url=arguments.dashboard_url,
             interval_s=arguments.watch_interval,
         )
+        custodian = Custodian(connect=partial(_connect, own_store, address), address=address, settings=kept)
         key = os.environ.get(INGEST_KEY, "")
         door = Door(wal, key=key, hosts=() if key or not is_loopback(arguments.host) else LOCAL_NAMES)
         stop_grpc = await serve_grpc(door, arguments.host, arguments.grpc_port)
         server = http_server(HttpReceiver(door), timeout_graceful_shutdown=5, timeout_keep_alive=75)
         serving = asyncio.create_task(server.serve(sockets=[http_socket]))
-        watching = asyncio.create_task(_watch_when_ready(writer, watch))
+        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian))
         log.info(
             "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
         )
@@ -99,6 +104,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(wal.close)
         await asyncio.to_thread(partial(writer.stop, drain_s=_DRAIN_S))
         await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
+        await asyncio.to_thread(custodian.stop)
         log.info("%s", door.counters)
 
 
@@ -126,10 +132,11 @@ async def _refuse_early(writer: Writer) -> None:
         raise ConfigError(writer.refusal)
 
 
-async def _watch_when_ready(writer: Writer, watch: Watch) -> None:
+async def _start_when_ready(writer: Writer, watch: Watch, custodian: Custodian) -> None:
     while not await asyncio.to_thread(writer.migrated.wait, 0.5):
         """The tables are not there yet: ClickHouse is down."""
     watch.start()
+    custodian.start()
 
 
 def _private(path: Path) -> Path:

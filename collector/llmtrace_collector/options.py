@@ -56,6 +56,7 @@ OPTIONS = (
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
     Option(name="rules", kind=Path, default=None, help="the alert rules, a YAML file"),
+    Option(name="retention", kind=Path, default=None, help="how long data is kept, a YAML file"),
     Option(name="config", kind=Path, default=None, help="a YAML file with any of these options by name"),
 )
 
@@ -73,6 +74,7 @@ class Options:
     dashboard_port: int
     no_dashboard: bool
     rules: Path | None
+    retention: Path | None
     config: Path | None
 
     @property

@@ -18,6 +18,7 @@ from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.serving import is_loopback
 from llmtrace_collector.supervisor import Service, Supervisor
+from llmtrace_collector.upkeep import retention
 from llmtrace_collector.watch import load
 
 
@@ -64,6 +65,8 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
         )
     if options.rules:
         load(options.rules)
+    if options.retention:
+        retention.load(options.retention)
     folder = DataFolder(options.data)
     logs = made(folder.path / "logs")
     services = [_collector(options, folder.path, watch_interval_s)]
@@ -95,6 +98,8 @@ def _collector(options: Options, data: Path, watch_interval_s: float) -> Service
     arguments += server_arguments
     if options.rules:
         arguments += ["--rules", str(options.rules)]
+    if options.retention:
+        arguments += ["--retention", str(options.retention)]
     host = f"[{options.host}]" if ":" in options.host else options.host
     near = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     return Service(

@@ -1,0 +1,96 @@
+"""What is stored where, and whose it is: the catalogue that retention, deletion, export and backups go by.
+
+A new table is one entry here: in `KEPT` when what came in is stored in it, in `ROLLUPS` when a view makes it from
+`spans`, in `APART` when it is neither. A test compares the three with the real schema, so that none is forgotten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A table of what came in."""
+
+    name: str
+    time: str
+    """Its time column, what a deletion or an export by time range goes by."""
+    days: int
+    """How long the schema keeps its rows."""
+    received: str = ""
+    """The column with the time of receipt; '': rows go with the spans they belong to."""
+    user: str = ""
+    """SQL for the user's id; '': it is known of their spans alone."""
+    session: str = ""
+    trace: str = ""
+    """SQL for the trace id in lower-case hex; '': rows belong to no trace."""
+    span: str = ""
+    """SQL for the span id, by which rows without a user of their own are found."""
+
+    @property
+    def age_from(self) -> str:
+        """SQL for the time the TTL counts from."""
+        return f"toDateTime({self.time})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollup:
+    """Sums over `spans` by a materialised view; made again for hours in which spans were deleted."""
+
+    name: str
+    view: str
+    """Its SELECT is run over the touched hours, word for word."""
+    time: str
+    days: int
+    bucket: str = "toStartOfHour"
+    """SQL function for the hour (or day) of a time: whole buckets are made again, so no row may reach over one."""
+    user: str = ""
+    """The column that has a user's id, or ''."""
+    names_at_most: int = 0
+    """How many users the view names in one insert, the dearest; 0: all."""
+
+    @property
+    def age_from(self) -> str:
+        """SQL for the time the TTL counts from."""
+        return self.time
+
+
+SPANS = Kept(
+    name="spans",
+    time="timestamp",
+    days=90,
+    received="received_at",
+    user="user_id",
+    session="session_id",
+    trace="trace_id",
+    span="span_id",
+)
+
+KEPT = (
+    Kept(name="span_content", time="timestamp", days=30, trace="trace_id", span="span_id"),
+    Kept(
+        name="spans_quarantine",
+        time="received_at",
+        days=30,
+        received="received_at",
+        user="attributes['user.id']",
+        session="if(attributes['session.id'] != '', attributes['session.id'], attributes['gen_ai.conversation.id'])",
+        trace="trace_id",
+    ),
+    Kept(name="alert_events", time="timestamp", days=400, user="group_values['user']"),
+    SPANS,
+)
+"""In the order of deletion: what is found by its span comes before the spans."""
+
+ROLLUPS = (Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),)
+
+APART = {
+    "alert_deliveries": "ids of events and hosts of receivers, nobody's data",
+    "schema_migrations": "which versions were applied",
+    "retention": "how long tables are kept",
+}
+"""Tables that are neither, with the reason."""
+
+AGEING: tuple[Kept | Rollup, ...] = (*KEPT, *ROLLUPS)
+"""Tables whose rows go at some age."""
