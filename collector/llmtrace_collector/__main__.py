@@ -76,7 +76,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
         writer = Writer(wal, address, partial(_connect, own_store, address, database=None), Gate(folder.path))
         writer.start()
-        await _refuse_early(writer)
+        await _refuse_early(writer, address)
         watch = Watch(
             rules=rules,
             connect=partial(_connect, own_store, address),
@@ -122,12 +122,17 @@ def _connect(own_store: DataFolder | None, address: Address, *, database: str | 
     return connect(address, database=database)
 
 
-async def _refuse_early(writer: Writer) -> None:
+async def _refuse_early(writer: Writer, address: Address) -> None:
     """A store that refuses for good is the operator's to mend before anything is accepted.
 
     One that is down or slow is not waited for: spans are accepted and wait in the log.
     """
-    await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S)
+    if not await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S):
+        log.warning(
+            "ClickHouse at %s has not answered for %.0f s: accepted spans wait in the log",
+            address.shown,
+            _FIRST_ANSWER_S,
+        )
     if writer.refusal:
         raise ConfigError(writer.refusal)
 

@@ -91,17 +91,29 @@ def faults(address: Address) -> Iterator[None]:
     except (ClickHouseError, HTTPError, OSError) as error:
         code = error_code(error)
         if code in _POISON_CODES:
-            raise PoisonError(_first_line(error), code=code or 0) from error
+            raise PoisonError(first_line(error), code=code or 0) from error
         if code in _REFUSED_CODES:
             raise StoreRefusedError(
                 f"ClickHouse at {address.shown} refuses user {address.username!r}: check the user and the password",
                 code=code or 0,
             ) from error
-        message = f"ClickHouse at {address.shown} does not take it: {_first_line(error)}"
-        raise StoreDownError(message, code=code or 0) from error
+        if code is None:
+            raise StoreDownError(
+                f"ClickHouse at {address.shown} does not answer ({root_of(error)}): start it, or check the address"
+            ) from error
+        message = f"ClickHouse at {address.shown} does not take it: {first_line(error)}"
+        raise StoreDownError(message, code=code) from error
 
 
-def _first_line(error: Exception) -> str:
+def root_of(error: BaseException) -> str:
+    """What the network said, below what wraps it, which is URLs and retries: "Connection refused", "timed out"."""
+    while deeper := error.__cause__ or error.__context__:
+        error = deeper
+    return (getattr(error, "strerror", None) or first_line(error))[:100]
+
+
+def first_line(error: BaseException) -> str:
+    """The sentence of an error that comes with a stack trace or a query."""
     text = str(error).strip().splitlines()
     return (text[0] if text else type(error).__name__)[:300]
 

@@ -30,6 +30,8 @@ class Option:
     kind: type
     default: Any
     help: str
+    value: str = "PORT"
+    """What stands for its value in --help."""
 
     @property
     def flag(self) -> str:
@@ -43,21 +45,35 @@ class Option:
 
 
 OPTIONS = (
-    Option(name="data", kind=Path, default=None, help="the data folder (default: the platform's user data folder)"),
     Option(
-        name="clickhouse", kind=str, default="", help="URL of a ClickHouse server; no embedded store is started then"
+        name="data",
+        kind=Path,
+        default=None,
+        value="DIR",
+        help="the data folder (default: the platform's user data folder)",
     ),
     Option(
-        name="host", kind=str, default="127.0.0.1", help=f"address for spans; another than loopback needs {INGEST_KEY}"
+        name="clickhouse",
+        kind=str,
+        default="",
+        value="URL",
+        help="URL of a ClickHouse server; no embedded store is started then",
+    ),
+    Option(
+        name="host",
+        kind=str,
+        default="127.0.0.1",
+        value="ADDRESS",
+        help=f"address for spans; another than loopback needs {INGEST_KEY}",
     ),
     Option(name="http_port", kind=int, default=4318, help="OTLP over HTTP, and /healthz"),
     Option(name="grpc_port", kind=int, default=4317, help="OTLP over gRPC"),
     Option(name="store_port", kind=int, default=8123, help="the embedded store's ClickHouse HTTP interface"),
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
-    Option(name="rules", kind=Path, default=None, help="the alert rules, a YAML file"),
-    Option(name="retention", kind=Path, default=None, help="how long data is kept, a YAML file"),
-    Option(name="config", kind=Path, default=None, help="a YAML file with any of these options by name"),
+    Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
+    Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
+    Option(name="config", kind=Path, default=None, value="FILE", help="a YAML file with any of these options by name"),
 )
 
 
@@ -95,7 +111,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(option.flag, action="store_true", default=None, help=option.help)
         else:
             shown = "" if option.default in {None, ""} else f" (default: {option.default})"
-            parser.add_argument(option.flag, metavar=option.name.split("_")[-1].upper(), help=option.help + shown)
+            parser.add_argument(option.flag, metavar=option.value, help=option.help + shown)
 
 
 def settle(given: argparse.Namespace, environ: Mapping[str, str], *, app_name: str = "llmtrace") -> Options:

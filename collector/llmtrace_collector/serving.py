@@ -108,7 +108,8 @@ def run(name: str, main: Callable[[], Coroutine[Any, Any, None]]) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # They log each failed connection; what it means for the operator is said once, by us.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+    # Not its parent "urllib3": clickhouse-connect sets that one's level again when it is imported.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.CRITICAL)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main())

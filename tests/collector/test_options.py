@@ -34,6 +34,21 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
     assert options.no_dashboard
 
 
+def test_help_says_what_kind_of_value_an_option_wants() -> None:
+    parser = argparse.ArgumentParser()
+    add_to(parser)
+    text = " ".join(parser.format_help().split())
+    for shown in (
+        "--data DIR",
+        "--clickhouse URL",
+        "--host ADDRESS",
+        "--http-port PORT",
+        "--rules FILE",
+        "--config FILE",
+    ):
+        assert shown in text
+
+
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_can_come_from_its_variable(option: object, tmp_path: Path) -> None:
     values = {int: "1234", bool: "yes", str: "text", Path: str(tmp_path / "x")}

@@ -96,7 +96,7 @@ def test_the_key_is_for_the_owner_of_the_folder_alone_and_stays(tmp_path: Path) 
 def test_a_client_learns_whether_nobody_answers_or_the_password_is_wrong(stack: Stack) -> None:
     with pytest.raises(StoreRefusedError, match="check the user and the password"):
         connect(Address(host="127.0.0.1", port=stack.store_port, username="llmtrace", password="no"))
-    with pytest.raises(StoreDownError, match=r"http://127\.0\.0\.1:1 does not take it"):
+    with pytest.raises(StoreDownError, match=r"http://127\.0\.0\.1:1 does not answer \(Connection refused\): start it"):
         connect(Address(host="127.0.0.1", port=1))
 
 

@@ -154,6 +154,18 @@ def test_spans_accepted_while_the_store_is_away_are_stored_when_it_comes(tmp_pat
         assert collector.stop() == 0
 
 
+def test_a_clickhouse_that_is_down_is_said_in_one_line_however_often_it_is_tried(tmp_path: Path) -> None:
+    with stack_at(tmp_path) as stack:
+        collector = stack.collector("--clickhouse", "http://127.0.0.1:1")
+        assert post(f"{stack.http_url}/v1/traces", request(span(name="early")))[0] == 200
+        assert collector.stop() == 0
+        (warning,) = [line for line in collector.output.splitlines() if " INFO " not in line]
+        assert warning.endswith(
+            "ClickHouse at http://127.0.0.1:1 does not answer (Connection refused): start it, or check the address;"
+            " accepted spans wait in the log"
+        )
+
+
 def test_a_store_that_refuses_the_password_stops_the_collector_with_one_sentence(tmp_path: Path) -> None:
     with stack_at(tmp_path) as stack:
         stack.store()
@@ -172,6 +184,7 @@ def test_a_clickhouse_that_never_answers_holds_up_neither_the_start_nor_acceptin
         started = time.monotonic()
         collector = stack.collector("--clickhouse", f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert time.monotonic() - started < 15
+        assert "has not answered for 5 s: accepted spans wait in the log" in collector.output
         assert post(f"{stack.http_url}/v1/traces", request(span(name="kept")))[0] == 200
         asked = time.monotonic()
         assert collector.stop() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -79,6 +80,18 @@ def test_from_firing_alert_to_a_message_and_back(page: Page, app: str) -> None:
     page.go_back()
     expect(table(page, "Traces").locator("tbody tr").first).to_be_visible()
     expect(page).to_have_url(re.compile(r"/traces\?.*model=gpt-5"))
+
+
+def test_no_figure_of_a_trace_is_cut_short(page: Page, app: str, seeded: Seeded) -> None:
+    page.set_viewport_size({"width": 1120, "height": 900})
+    tokens: Counter[str] = Counter()
+    for call in seeded.seed.spans:
+        tokens[call["trace_id"]] += call["input_tokens"] or 0
+    for trace_id, _ in tokens.most_common(2):
+        page.goto(f"{app}/trace?trace_id={trace_id}")
+        expect(card(page, "Tokens in / out")).to_be_visible()
+        for value in page.get_by_test_id("stMetricValue").locator("*").all():
+            assert value.evaluate("it => it.scrollWidth <= it.clientWidth || !it.clientWidth"), value.inner_text()
 
 
 def test_messages_are_text_whatever_they_hold(page: Page, app: str, seeded: Seeded) -> None:

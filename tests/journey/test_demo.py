@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmtrace_collector.commands.demo import main
 from support.services import stack_at
 from support.waiting import wait_for
 
@@ -24,6 +25,16 @@ def test_it_ends_by_itself_with_0_after_its_webhook_was_verified_also_with_a_key
         stack.store()
         sql = "SELECT countIf(is_call) > 20, uniq(model) > 3, uniq(trace_id) < count() FROM spans"
         assert stack.reader().query(sql).result_rows == [(1, 1, 1)]
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e9"])
+def test_a_duration_that_is_none_is_answered_with_how_to_write_one(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([f"--duration={text}"])
+    assert ended.value.code == 2
+    assert f'"{text}" is not a duration; write seconds, like 30' in capsys.readouterr().err
 
 
 def test_without_a_duration_it_plays_until_ctrl_c(tmp_path: Path) -> None:

@@ -46,9 +46,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a duration; write seconds, like 30")
+        raise argparse.ArgumentTypeError(f'"{text}" is not a duration; write seconds, like 30')
     return value
 
 
@@ -69,6 +72,8 @@ def _run(options: Options, given: argparse.Namespace) -> int:
                 return 0
             player = _play(options, given.duration)
             say(f"{'demo':<10} playing calls of a real openai client; the budget of ${_BUDGET_USD} per user fires soon")
+            if not options.no_dashboard:
+                say(f"{'demo':<10} see them come in at {options.dashboard_url}/?r=15m&live=1")
             while not stop.wait(0.25) and player.poll() is None:
                 supervisor.check()
             if given.duration and not stop.is_set():

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-_LONGEST_MESSAGE = 300
-
 
 class Engine:
     """Reads rollups and appends to the alert tables; for one thread at a time."""
@@ -62,13 +60,5 @@ class Engine:
 def _sentence(error: Exception) -> str:
     """ClickHouse's own words if it answered, else the root of the matter: what wraps it is URLs and retries."""
     if database.error_code(error) is not None:
-        return f"ClickHouse does not take it: {_first_line(error)}"
-    root: BaseException = error
-    while (deeper := root.__cause__ or root.__context__) is not None:
-        root = deeper
-    return f"ClickHouse does not answer: {_first_line(root)}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:_LONGEST_MESSAGE]
+        return f"ClickHouse does not take it: {database.first_line(error)}"
+    return f"ClickHouse does not answer: {database.root_of(error)}"

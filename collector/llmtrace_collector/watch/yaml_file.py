@@ -24,7 +24,7 @@ def read(path: Path, mistakes: Mistakes) -> Any:
             return None
         text = content.decode()
     except OSError as error:
-        mistakes.add("", f"cannot be read: {error.strerror}; check the path and its permissions")
+        mistakes.add("", f"cannot be read: {error.strerror}; check the path {path.absolute()} and its permissions")
     except UnicodeDecodeError as error:
         mistakes.add("", f"byte {error.start} is not UTF-8; save the file as UTF-8")
     else:

@@ -34,6 +34,7 @@ _STYLE = """<style>
 .stMainBlockContainer h4 code { font-size: 15px; padding-inline: 0; background: none; }
 .stMainBlockContainer h1 { padding-block: 0 .5rem; }
 .st-key-kpis, .st-key-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+@media (min-width: 1100px) { .st-key-facts { grid-template-columns: 1.1fr 1fr 1.5fr 1.2fr .7fr; } }
 </style>"""
 """Ours, not from outside: the density that theme options cannot set."""
 
