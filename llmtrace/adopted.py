@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from llmtrace import faults, unfinished
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
     from llmtrace.worker import Worker
 
 DRAIN_TIMEOUT_S: Final = 5.0
+
+_drained: Final[ContextVar[bool]] = ContextVar("llmtrace_drained", default=False)
+"""Whether who flushes here has waited for the worker already."""
+
+
+def patience_s(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+    """How long a flush of the app's may wait for the worker: no longer than the ``timeout_millis`` it was given."""
+    given = args[0] if args else kwargs.get("timeout_millis")
+    return min(DRAIN_TIMEOUT_S, max(given, 0) / 1000) if isinstance(given, int | float) else DRAIN_TIMEOUT_S
 
 
 class Adopted:
@@ -48,9 +58,13 @@ class Adopted:
         flushed = self._processor is None or self._processor.flush(timeout_s)
         flush = getattr(self.provider, "force_flush", None)
         if flush is not None:
-            with self._processor.flushed_already() if self._processor else nullcontext():
-                left_s = max(0.0, deadline - time.monotonic())
-                flushed = flush(max(1, int(left_s * 1000))) is not False and flushed
+            drained = _drained.set(True)
+            try:
+                with self._processor.flushed_already() if self._processor else nullcontext():
+                    left_s = max(0.0, deadline - time.monotonic())
+                    flushed = flush(max(1, int(left_s * 1000))) is not False and flushed
+            finally:
+                _drained.reset(drained)
         return flushed
 
     def hasten(self) -> None:
@@ -68,13 +82,14 @@ class Adopted:
 
     def _exit(self) -> None:
         unfinished.streams.end_all()
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()
         self.hasten()
         if self._processor is not None:
             self._processor.flush(DRAIN_TIMEOUT_S)
 
     def _flush_around(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        if not _drained.get():
+            self._worker.drain(patience_s(args, kwargs))
         if self._processor is None:
             return original(*args, **kwargs)
         self._processor.force_flush()

@@ -12,7 +12,9 @@ that were left meanwhile; whoever is left elsewhere touches nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, create_key, detach, get_current, set_value
 
@@ -30,6 +32,16 @@ _KEY: Final = create_key("llmtrace-current")
 def is_suppressed(context: Context) -> bool:
     """Whether somebody said that no spans are to be made here."""
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_OLD_SUPPRESS_KEY))
+
+
+@contextmanager
+def suppressed() -> Iterator[None]:
+    """Inside, no spans are to be made."""
+    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
+    try:
+        yield
+    finally:
+        go_back(token)
 
 
 class Current:
@@ -62,7 +74,7 @@ class Current:
         return before
 
 
-def go_back(token: Token[Context]) -> None:
+def go_back(token: Token[Any]) -> None:
     """``detach`` without its log line: where there is no way back, none is needed."""
     try:
         token.var.reset(token)

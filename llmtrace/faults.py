@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections import Counter
 
 logger = logging.getLogger("llmtrace")
@@ -26,7 +27,7 @@ def report(place: str, error: BaseException, *, on_worker: bool = False) -> None
         if not on_worker:
             raise error
         _deferred.append(error)
-    if place not in _said:
+    if place not in _said and not sys.is_finalizing():  # when modules are gone half of us fails, and nobody can mend it
         _said.add(place)
         logger.warning("llmtrace: internal fault in %s; the call itself went through", place, exc_info=error)
 

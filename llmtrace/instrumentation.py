@@ -205,16 +205,17 @@ class _Instrumentation:
             yields=settings.neighbours == "yield",
         )
         seam = Seam(observer)
-        if not seam.install():
-            faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
-            tracing.release()
-            metering.release()
-            logs.release()
-            if uploads is not None:
-                uploads.release()
-            worker.stop()
-            return None
-        return cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
+        made = cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
+        installed = False
+        try:
+            installed = seam.install()
+        finally:
+            if not installed:
+                made.release()
+        if installed:
+            return made
+        faults.say_once("no-seam", "llmtrace: %s; calls are not traced", seam.trouble)
+        return None
 
     def flush(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -226,6 +227,10 @@ class _Instrumentation:
         return flushed
 
     def end(self) -> None:
+        self.release()
+        faults.reset()
+
+    def release(self) -> None:
         self.seam.remove()
         self.tracing.release()
         self.metering.release()
@@ -233,7 +238,6 @@ class _Instrumentation:
         if self.uploads is not None:
             self.uploads.release()
         self.worker.stop()
-        faults.reset()
 
     @cached_property
     def blocks(self) -> Blocks:

@@ -14,7 +14,7 @@ from opentelemetry import _logs
 
 from llmtrace import semconv, unfinished
 from llmtrace._version import __version__
-from llmtrace.adopted import DRAIN_TIMEOUT_S
+from llmtrace.adopted import patience_s
 from llmtrace.patching import Patches
 from llmtrace.processes import forget_at_exit, run_at_exit
 
@@ -65,7 +65,7 @@ class Logs:
 
     def release(self) -> None:
         """Leave every provider as it was found; our own sends what it has, and ends."""
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()
         with self._adopting:
             self._released = True
             for adopted in self._adopted:
@@ -115,9 +115,9 @@ class AdoptedLogs:
         self._patches.undo()
 
     def _after_the_worker(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain(patience_s(args, kwargs))
         return original(*args, **kwargs)
 
     def _exit(self) -> None:
         unfinished.streams.end_all()
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()

@@ -15,7 +15,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 
 from llmtrace import faults, semconv, unfinished
 from llmtrace._version import __version__
-from llmtrace.adopted import DRAIN_TIMEOUT_S
+from llmtrace.adopted import patience_s
 from llmtrace.metrics import Instruments
 from llmtrace.patching import Patches
 from llmtrace.processes import forget_at_exit, reset_on_fork, run_at_exit
@@ -84,7 +84,7 @@ class Metering:
 
     def release(self) -> None:
         """Leave every provider as it was found; our own sends what it has, and ends."""
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()
         with self._adopting:
             self._released = True
             for adopted in self._adopted:
@@ -135,9 +135,9 @@ class AdoptedMeters:
         self._patches.undo()
 
     def _after_the_worker(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain(patience_s(args, kwargs))
         return original(*args, **kwargs)
 
     def _exit(self) -> None:
         unfinished.streams.end_all()
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()

@@ -18,8 +18,6 @@ from llmtrace.operations import operation_of
 from llmtrace.recordings import Recording
 
 if TYPE_CHECKING:
-    from contextvars import Token
-
     from opentelemetry.context import Context
 
     from llmtrace.calls import Identity, Operation, Server
@@ -32,11 +30,16 @@ if TYPE_CHECKING:
 class Observation:
     """A call that is under way: its recording, and the way back to the context it began in."""
 
-    __slots__ = ("_token", "recording")
+    __slots__ = ("_context", "_token", "recording")
 
-    def __init__(self, recording: Recording | None, token: Token[Context]) -> None:
+    def __init__(self, recording: Recording | None, context: Context) -> None:
         self.recording = recording
-        self._token = token
+        self._context = context
+        self._token = otel_context.attach(context)
+
+    def is_current(self) -> bool:
+        """Whether its span is current here, with nothing on top."""
+        return otel_context.get_current() is self._context
 
     def leave(self) -> None:
         """Make the span that was current before current again."""
@@ -98,7 +101,7 @@ class Observer:
                 self.worker,
                 self._teller if sampled else self._unsampled_teller,
             )
-        return Observation(recording, otel_context.attach(set_span_in_context(span, context)))
+        return Observation(recording, set_span_in_context(span, context))
 
     def origin(self) -> Origin | None:
         """Where and for whom something is asked here; None when it is not to be seen."""

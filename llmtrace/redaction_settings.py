@@ -49,7 +49,7 @@ def load_redaction(asked: Redact | None, env: Mapping[str, str]) -> Redaction:
     return Redaction(redactor=redactor, unsafe=unsafe, mistakes=tuple(mistakes))
 
 
-def _say_redaction_failed(error: Exception) -> None:
+def _say_redaction_failed(error: BaseException) -> None:
     """Say once that a function of the user's failed; not with its words, which may quote what it was given."""
     faults.say_once(
         "redaction-failed",

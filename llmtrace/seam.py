@@ -26,6 +26,7 @@ import wrapt
 from llmtrace import faults
 from llmtrace.answers import HttpAnswer
 from llmtrace.attempts import failed_attempt
+from llmtrace.currents import go_back
 from llmtrace.outcomes import Reader, attribute_of, failure_of
 from llmtrace.servers import client_kind, server_at
 from llmtrace.socket_seam import SocketSeam
@@ -129,11 +130,9 @@ class Seam:
         except BaseException as error:
             _leave(seen, token, error)
             raise
-        if seen is not None:
-            if (recording := seen.recording) is not None and not recording.tapped:
-                recording.end("returned")
-            seen.leave()
-        _in_flight.reset(token)
+        if seen is not None and (recording := seen.recording) is not None and not recording.tapped:
+            recording.end("returned")
+        _go_back(seen, token)
         return result
 
     async def _request_async(
@@ -148,11 +147,9 @@ class Seam:
         except BaseException as error:
             _leave(seen, token, error)
             raise
-        if seen is not None:
-            if (recording := seen.recording) is not None and not recording.tapped:
-                recording.end("returned")
-            seen.leave()
-        _in_flight.reset(token)
+        if seen is not None and (recording := seen.recording) is not None and not recording.tapped:
+            recording.end("returned")
+        _go_back(seen, token)
         return result
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
@@ -180,6 +177,8 @@ def _find() -> tuple[type, type] | str:
         module = import_module(MODULE)
     except ImportError:
         return "the openai package is not installed"
+    except Exception as error:  # noqa: BLE001 - one that does not fit what is installed beside it
+        return f"the openai package cannot be imported ({type(error).__name__})"
     clients = (getattr(module, _SYNC, None), getattr(module, _ASYNC, None))
     for client in clients:
         if not isinstance(client, type) or not all(callable(client.__dict__.get(n)) for n in (_OUTER, _INNER)):
@@ -263,18 +262,20 @@ def _leave(seen: Observation | None, token: Any, error: BaseException) -> None:
     except Exception as fault:  # noqa: BLE001 - the call goes on without us
         faults.report("seam.end", fault)
     finally:
-        # A coroutine closed from outside runs its last steps in a foreign context: there is no way back from there,
-        # and none needed, for its own context ends with it.
-        if not isinstance(error, GeneratorExit):
+        # A coroutine is closed wherever its owner, or the collector of garbage, happens to be: what is current there
+        # may be somebody else's.
+        if not isinstance(error, GeneratorExit) or _is_current(seen):
             _go_back(seen, token)
 
 
+def _is_current(seen: Observation | None) -> bool:
+    return _in_flight.get() is seen and (seen is None or seen.is_current())
+
+
 def _go_back(seen: Observation | None, token: Any) -> None:
-    try:
-        _in_flight.reset(token)
-    finally:
-        if seen is not None:
-            seen.leave()
+    go_back(token)
+    if seen is not None:
+        seen.leave()
 
 
 def _conclude(recording: Recording, error: BaseException) -> None:

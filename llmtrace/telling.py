@@ -95,7 +95,7 @@ class _Alone:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if not isinstance(error, Exception):
+        if error is None:
             return False
         faults.report("worker", error, on_worker=True)
         return True

@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from llmtrace import semconv
 from llmtrace._version import __version__
-from llmtrace.adopted import DRAIN_TIMEOUT_S, Adopted
+from llmtrace.adopted import Adopted
 from llmtrace.sampling import own_sampler
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Tracing:
 
     def release(self) -> None:
         """Leave every provider as it was found; our own is shut down."""
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()
         for adopted in self._adopted:
             adopted.hasten()  # all at once, so that their times to close do not add up
         for adopted in self._adopted:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from llmtrace import faults, unfinished
-from llmtrace.adopted import DRAIN_TIMEOUT_S
 from llmtrace.processes import forget_at_exit, run_at_exit
 from llmtrace.worker import Worker
 
@@ -137,7 +136,7 @@ class Uploads:
             blob = Blob(data=data, media_type=media_type, sha256=digest, trace_id=trace_id, span_id=span_id)
             try:
                 uri = self._upload.uri(blob)
-            except Exception as error:  # noqa: BLE001 - it is the user's, and costs the blob
+            except BaseException as error:  # noqa: BLE001 - it is the user's, and costs the blob
                 _say_failed(error)
                 return None
             return uri if isinstance(uri, str) and uri and self._hand_over(blob) else None
@@ -156,7 +155,7 @@ class Uploads:
 
     def _exit(self) -> None:
         unfinished.streams.end_all()
-        self._calls.drain(DRAIN_TIMEOUT_S)
+        self._calls.drain_finally()
         self._worker.drain(CLOSE_TIMEOUT_S)
 
     def _hand_over(self, blob: Blob) -> bool:
@@ -173,12 +172,12 @@ class Uploads:
     def _store(self, blob: Blob) -> None:
         try:
             self._upload.store(blob)
-        except Exception as error:  # noqa: BLE001 - it is the user's, and costs the blob
+        except BaseException as error:  # noqa: BLE001 - it is the user's, and costs the blob
             self._seen.pop(blob.sha256, None)  # the next call that has it tries again
             _say_failed(error)
 
 
-def _say_failed(error: Exception) -> None:
+def _say_failed(error: BaseException) -> None:
     faults.say_once(
         "upload-failed",
         "llmtrace: the upload of a blob failed (%s); its reference leads nowhere, the span is whole. "

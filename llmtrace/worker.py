@@ -23,11 +23,14 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from llmtrace import faults
+from llmtrace.currents import suppressed
 from llmtrace.processes import reset_on_fork
 
 Job = Callable[[], None]
 
 LINGER_S: Final = 0.02
+END_TIMEOUT_S: Final = 5.0
+HUNG_TIMEOUT_S: Final = 0.1
 CALLS_DROPPED: Final = (
     "llmtrace: more than %d calls (or %d bytes of them) wait for the worker thread; "
     "until it has caught up, spans keep name, time and error, and lose tokens, cost and content"
@@ -65,6 +68,7 @@ class Worker:
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._hurry: SimpleQueue[None] = SimpleQueue()
         self._asleep = True
+        self._hangs = False
         self._starting = threading.Lock()  # protects the start of _thread
         self._thread: threading.Thread | None = None
 
@@ -104,6 +108,12 @@ class Worker:
         self._hurry.put(None)
         self._append(done.set, 0)
         return done.wait(timeout_s)
+
+    def drain_finally(self) -> bool:
+        """As ``drain``, before the end: who hangs there holds up all that wait for it once, not each of them."""
+        drained = self.drain(HUNG_TIMEOUT_S if self._hangs else END_TIMEOUT_S)
+        self._hangs = not drained
+        return drained
 
     def stop(self) -> None:
         """Let the thread end. A job that comes later, from a stream that outlives us, starts one for itself."""
@@ -158,11 +168,14 @@ class Worker:
                 return
 
     def _work(self) -> None:
-        while job := self._next():
-            try:
-                job()
-            except Exception as error:  # noqa: BLE001 - the worker must outlive any job
-                faults.report("worker", error, on_worker=True)
+        # A function of the user's, or a span processor of the app's, may call the very client we watch: that call
+        # would be a job, which calls it, and so on.
+        with suppressed():
+            while job := self._next():
+                try:
+                    job()
+                except BaseException as error:  # noqa: BLE001 - the worker must outlive any job, a SystemExit in it too
+                    faults.report("worker", error, on_worker=True)
 
     def _next(self) -> Job | None:
         # Last jobs first: a drain waits in the other queue, and covers them.

@@ -33,7 +33,7 @@ def make_redactor(
     *,
     level: str = DEFAULT,
     patterns: Iterable[Kind] = (),
-    on_failure: Callable[[Exception], None] | None = None,
+    on_failure: Callable[[BaseException], None] | None = None,
 ) -> Redactor:
     """The redactor that was asked for; ``level`` holds where ``asked`` names none, ``patterns`` are added.
 

@@ -23,7 +23,7 @@ _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([\"\\/bfnrt]))")
 _PLAIN: Final = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
 
 
-def _pass_over(_: Exception) -> None:
+def _pass_over(_: BaseException) -> None:
     pass
 
 
@@ -39,7 +39,7 @@ class Redactor:
     """The user's own, called last, in order."""
     spared: Container[str] = ()
     """Texts that pass as they are: references that we made ourselves."""
-    on_failure: Callable[[Exception], None] = _pass_over
+    on_failure: Callable[[BaseException], None] = _pass_over
     """Told when one of ``functions`` raised, or gave no text."""
 
     @property
@@ -70,7 +70,7 @@ class Redactor:
         for function in self.functions:
             try:
                 told = function(text)
-            except Exception as error:  # noqa: BLE001 - it is the user's; what it would have taken out must not leave
+            except BaseException as error:  # noqa: BLE001 - it is the user's; what it would have taken out must not leave
                 self.on_failure(error)
                 return NOT_CHECKED
             if not isinstance(told, str):

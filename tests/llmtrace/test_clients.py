@@ -157,12 +157,12 @@ def test_copies_of_a_client_are_seen(traces: Any, fake: Any, client: Any) -> Non
 
 def test_each_page_of_a_list_is_one_call(traces: Any) -> None:
     pages = [
-        {"object": "list", "data": [{"id": "file-1"}], "has_more": True},
-        {"object": "list", "data": [{"id": "file-2"}], "has_more": False},
+        {"object": "list", "data": [{"id": "job-1"}], "has_more": True},
+        {"object": "list", "data": [{"id": "job-2"}], "has_more": False},
     ]
     with _mocked(openai.OpenAI, lambda _: httpx2.Response(200, json=pages.pop(0))) as client:
-        assert [file.id for file in client.files.list()] == ["file-1", "file-2"]
-    assert [span.name for span in traces.spans()] == ["files", "files"]
+        assert [job.id for job in client.fine_tuning.jobs.list()] == ["job-1", "job-2"]
+    assert [span.name for span in traces.spans()] == ["fine_tuning.jobs", "fine_tuning.jobs"]
 
 
 # --- clients of the app's own ------------------------------------------------------------------------------------

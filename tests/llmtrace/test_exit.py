@@ -29,11 +29,12 @@ client = openai.OpenAI(base_url=base_url, api_key="x")
 client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
 if whose == "in the middle":
     time.sleep(1.5)  # longer than between exports: an attempt is under way
+print(time.time())
 """
 
 
 def _run(base_url: str, collector: str, whose: str = "own") -> tuple[float, str]:
-    begun = time.monotonic()
+    """Seconds from the script's last line to the end of its process, and what it said."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, base_url, collector, whose],
         check=True,
@@ -41,7 +42,7 @@ def _run(base_url: str, collector: str, whose: str = "own") -> tuple[float, str]
         text=True,
         timeout=60,
     )
-    return time.monotonic() - begun, done.stderr
+    return time.time() - float(done.stdout), done.stderr
 
 
 @pytest.mark.processes
@@ -63,7 +64,7 @@ def test_a_collector_that_is_away_costs_an_exit_a_moment_and_a_line(fake: Any) -
 @pytest.mark.processes
 def test_a_collector_that_never_answers_costs_an_exit_no_more_than_its_budget(fake: Any, silent: str) -> None:
     took_s, said = _run(fake.base_url, silent, "in the middle")
-    assert took_s < 9  # two of them for the exit, the others to start, to make the call and to sleep
+    assert took_s < 6  # two by itself; the machine may be busy
     assert len(said.splitlines()) == 1
     assert "does not take spans" in said
 

@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any
 
+from support.releases import needs_openai
 from support.spans import attributes
 
 PIXELS = base64.b64encode(os.urandom(600)).decode()
@@ -43,6 +44,7 @@ def test_a_picture_of_many_megabytes_is_passed_over(traces: Any, fake: Any, clie
     assert found["gen_ai.usage.output_tokens"] == 1000
 
 
+@needs_openai("1.76")  # several images
 def test_edits_are_read_from_their_form(traces: Any, fake: Any, client: Any, run: Any, async_client: Any) -> None:
     fake.script("POST", "/images/edits", {**IMAGES, "data": [{"b64_json": PIXELS}]})
     asked: Any = {"model": "gpt-image-1", "image": [b"1" * 99, b"2"], "prompt": "a secret", "n": 3, "size": "1024x1024"}

@@ -255,6 +255,36 @@ def test_an_internal_fault_does_not_reach_the_app(
     assert caplog.text.count("internal fault in seam.begin") == 1
 
 
+def test_an_instrument_that_fails_half_way_leaves_client_and_provider_as_they_were(
+    monkeypatch: pytest.MonkeyPatch, fake: Any, client: Any
+) -> None:
+    monkeypatch.delenv("LLMTRACE_RAISE_INTERNAL_ERRORS")
+    monkeypatch.setattr("llmtrace.socket_seam.SocketSeam.install", lambda _: 1 / 0)
+    before = [getattr(_base_client, owner).__dict__[name] for owner, name in SEAM]
+    provider, spans = _provider()
+    llmtrace.instrument(provider, export="none")
+    assert [getattr(_base_client, owner).__dict__[name] for owner, name in SEAM] == before
+    assert "force_flush" not in vars(provider)
+    client.chat.completions.create(**CHAT)
+    assert not spans.get_finished_spans()
+    monkeypatch.undo()
+    llmtrace.instrument(provider, export="none")
+    client.chat.completions.create(**CHAT)
+    assert llmtrace.flush()
+    assert len(spans.get_finished_spans()) == 1
+
+
+def test_a_client_that_cannot_be_imported_is_said_so_and_the_app_runs_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: str) -> Any:
+        raise AttributeError("pydantic has no such thing")
+
+    monkeypatch.setattr("llmtrace.seam.import_module", broken)
+    llmtrace.instrument(export="none")
+    assert "cannot be imported (AttributeError)" in caplog.text
+
+
 def test_a_fault_on_the_worker_still_ends_the_span(
     traces: Any, fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -69,6 +70,36 @@ def test_a_job_that_fails_does_not_stop_the_next(worker: Worker, monkeypatch: py
     assert worker.drain(5)
     assert done == [1]
     assert faults.counts["worker"] == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError(), KeyboardInterrupt()])
+def test_a_job_that_means_to_end_its_thread_does_not(
+    error: BaseException, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LLMTRACE_RAISE_INTERNAL_ERRORS")
+
+    def end() -> None:
+        raise error
+
+    done: list[int] = []
+    worker.put(end)
+    worker.put(lambda: done.append(1))
+    assert worker.drain(5)
+    assert done == [1]
+
+
+def test_who_hangs_holds_up_the_end_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmtrace.worker.END_TIMEOUT_S", 0.2)
+    gate = threading.Event()
+    worker.put(lambda: gate.wait(10) and None)
+    begun = time.monotonic()
+    monkeypatch.setattr("llmtrace.worker.HUNG_TIMEOUT_S", 0.01)
+    assert not any(worker.drain_finally() for _ in range(20))
+    assert time.monotonic() - begun < 2
+    monkeypatch.undo()
+    gate.set()
+    assert worker.drain(5)
+    assert worker.drain_finally()
 
 
 def test_a_burst_of_many_threads_loses_nothing() -> None:
@@ -148,3 +179,52 @@ def test_a_call_refused_by_a_full_queue_keeps_its_error_and_does_not_wait(
     assert failed(refused)
     assert attributes(refused)["error.type"] == "InternalServerError"
     assert attributes(refused)["llmtrace.details_dropped"] is True
+
+
+@pytest.mark.parametrize("where", ["redact", "upload", "processor"])
+def test_a_call_that_the_worker_makes_itself_is_not_seen(where: str, fake: Any, client: Any) -> None:
+    calls: list[str] = []
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "aGkh" * 500}}
+    chat: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": [image]}]}
+
+    def call(value: Any = None, **_: Any) -> Any:
+        if len(calls) < 50:  # it would go on for ever
+            calls.append(where)
+            client.chat.completions.create(**chat)
+        return value
+
+    class Calling(SimpleSpanProcessor):
+        def on_end(self, span: Any) -> None:
+            super().on_end(span)
+            if where == "processor":
+                call()
+
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Calling(memory))
+    hooks: Any = {where: call} if where != "processor" else {}
+    llmtrace.instrument(provider, export="none", capture_content=True, **hooks)
+    client.chat.completions.create(**chat)
+    assert llmtrace.flush()
+    assert calls
+    assert len(memory.get_finished_spans()) == 1
+
+
+def test_a_flush_takes_no_longer_than_it_was_told(fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+
+    class Slow(SimpleSpanProcessor):
+        def on_end(self, span: Any) -> None:
+            gate.wait(10)
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Slow(InMemorySpanExporter()))
+    llmtrace.instrument(provider, export="none")
+    client.embeddings.create(model="text-embedding-3-small", input="hi")
+    begun = time.monotonic()
+    assert not llmtrace.flush(0.1)
+    provider.force_flush(100)
+    provider.force_flush(timeout_millis=100)
+    assert time.monotonic() - begun < 3
+    gate.set()
+    assert llmtrace.flush()

@@ -17,7 +17,8 @@ http: Any = import_module("httpx2" if VERSION >= (3,) else "httpx")
 """The HTTP library the installed client runs on."""
 
 
-_UNEXPECTED = re.compile(r"(Async)?[A-Z]\w+\.(create|parse|stream)\(\) got an unexpected keyword argument")
+_METHODS = "create|parse|stream|generate|edit"
+_UNEXPECTED = re.compile(rf"(Async)?[A-Z]\w+\.({_METHODS})\(\) got an unexpected keyword argument")
 _TESTS = Path(__file__).resolve().parents[1]
 
 
