@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from llmtrace_collector import otlp
 from llmtrace_collector.schema.otlp import proto
@@ -28,6 +29,6 @@ class Landing:
 
 
 LANDINGS: dict[Signal, Landing] = {
-    Signal.TRACES: Landing(table="otlp_traces", schema=proto(), canonical=otlp.canonical),
+    Signal.TRACES: Landing(table="otlp_traces", schema=proto(), canonical=partial(otlp.canonical, Signal.TRACES)),
 }
 """By signal. A signal is a row here and a migration that makes its two tables."""

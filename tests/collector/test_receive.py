@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import random
 import socket
 import zlib
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -18,11 +20,16 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from support.otlp import post, request, span
+from llmtrace_collector.database import rows
+from support.otlp import otlp_json, post, request, span
 from support.services import Stack, stack_at
 from support.waiting import wait_for
 
@@ -84,8 +91,6 @@ REFUSED = {
         "inflates to more than",
     ),
     "too large": (bytes(67_108_865), {}, 413, "larger than 67,108,864 bytes"),
-    "json": (b"{}", {"content_type": "application/json"}, 415, "application/x-protobuf"),
-    "no type": (b"", {"content_type": ""}, 415, "content type is none"),
 }
 
 
@@ -96,6 +101,57 @@ def test_a_bad_body_is_refused_with_a_status_and_a_sentence_in_protobuf(stack: S
     assert got == status
     assert answer_headers["content-type"] == "application/x-protobuf"
     assert sentence in Status.FromString(answer).message
+
+
+REFUSED_IN_JSON = {
+    "not json": (b"{", "application/json", 400, "not OTLP in JSON: Input data was truncated"),
+    "wrong kind": (b'{"resourceSpans": {}}', "application/json; charset=utf-8", 400, "at `$.resourceSpans`"),
+    "wrong type": (b"{}", "text/plain", 415, "text/plain: send OTLP as application/x-protobuf or application/json"),
+    "no type": (b"", "", 415, "content type is none"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_IN_JSON)
+def test_a_bad_body_is_refused_in_json_to_who_does_not_send_protobuf(stack: Stack, case: str) -> None:
+    body, content_type, status, sentence = REFUSED_IN_JSON[case]
+    got, answer, headers = post(f"{stack.http_url}/v1/traces", body, content_type=content_type)
+    assert (got, headers["content-type"]) == (status, "application/json")
+    told = json.loads(answer)
+    assert (told["code"], sentence in told["message"]) == (3, True)
+
+
+def test_json_comes_to_the_same_row_as_protobuf(stack: Stack) -> None:
+    one = span({"text": "é", "number": 2**63 - 1, "real": 0.5, "flag": False, "list": ["a", 1], "bytes": b"\xff"})
+    one.events.add(time_unix_nano=5, name="retry")
+    twin = type(one)()
+    twin.CopyFrom(one)
+    twin.trace_id = bytes(reversed(one.trace_id))
+    assert post(f"{stack.http_url}/v1/traces", request(one))[0] == 200
+    text = json.dumps(otlp_json(ExportTraceServiceRequest.FromString(request(twin)))).encode()
+    status, answer, headers = post(
+        f"{stack.http_url}/v1/traces", gzip.compress(text), content_type="application/json", content_encoding="gzip"
+    )
+    assert (status, answer, headers["content-type"]) == (200, b"{}", "application/json")
+
+    def row(each: Span) -> dict[str, Any] | None:
+        sql = "SELECT * EXCEPT (trace_id, received_at) FROM spans WHERE trace_id = {id:String}"
+        return next(iter(rows(stack.reader(), sql, {"id": each.trace_id.hex()})), None)
+
+    wait_for(lambda: row(one) and row(twin), what="both spans")
+    assert row(one) == row(twin)
+
+
+def test_what_is_too_heavy_is_named_in_a_partial_success_and_the_rest_is_stored(stack: Stack) -> None:
+    message = ExportTraceServiceRequest.FromString(request(span(name="light")))
+    heavy = request(*[Span(name="heavy")] * 20_000, resource={"pad": "x" * 100_000})
+    message.MergeFromString(heavy)
+    status, answer, _ = post(f"{stack.http_url}/v1/traces", message.SerializeToString())
+    told = ExportTraceServiceResponse.FromString(answer).partial_success
+    assert (status, told.rejected_spans, "each carries its resource's" in told.error_message) == (200, 20_000, True)
+    answer = export(stack, message.SerializeToString())
+    assert ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans == 20_000
+    wait_for(lambda: stored(stack, "light") == 2)
+    assert stored(stack, "heavy") == 0
 
 
 def test_other_paths_and_methods_are_answered_with_what_to_do(stack: Stack) -> None:
@@ -111,7 +167,7 @@ def test_more_spans_than_anybody_batches_or_a_resource_too_large_for_its_spans_a
     assert (status, "100,001 spans, the most is 100,000" in Status.FromString(answer).message) == (413, True)
     wide = request(*[Span()] * 20_000, resource={"pad": "x" * 100_000})
     status, answer, _ = post(url, wide)
-    assert (status, "each span carries its resource's attributes" in Status.FromString(answer).message) == (413, True)
+    assert (status, "each carries its resource's attributes" in Status.FromString(answer).message) == (413, True)
 
 
 def test_a_foreign_host_name_is_refused_where_only_this_machine_may_come(stack: Stack) -> None:
@@ -139,6 +195,7 @@ def test_senders_that_give_up_while_they_wait_do_not_stop_the_others(stack: Stac
 
 def test_an_empty_request_is_fine_and_stores_nothing(stack: Stack) -> None:
     assert post(f"{stack.http_url}/v1/traces", b"")[:2] == (200, b"")
+    assert post(f"{stack.http_url}/v1/traces", b"{}", content_type="application/json")[:2] == (200, b"{}")
 
 
 def test_a_client_that_sends_half_a_body_and_goes_away_leaves_nothing(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 import urllib.error
@@ -9,6 +10,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -71,6 +74,31 @@ def request(*spans: Span, resource: Mapping[str, Any] | None = None) -> bytes:
     of_scope.scope.name = "tests"
     of_scope.spans.extend(spans)
     return message.SerializeToString()
+
+
+_IDS = {"traceId", "spanId", "parentSpanId"}
+
+
+def otlp_json(message: Message) -> Any:
+    """What a conforming sender writes: protobuf's JSON with OTLP's ids and enums."""
+    return with_ids(json_format.MessageToDict(message, use_integers_for_enums=True), to_hex)
+
+
+def to_hex(text: str) -> str:
+    """An id of OTLP's JSON from one of protobuf's."""
+    return base64.b64decode(text).hex()
+
+
+def to_base64(text: str) -> str:
+    """The other way round."""
+    return base64.b64encode(bytes.fromhex(text)).decode()
+
+
+def with_ids(value: Any, change: Any) -> Any:
+    """The same JSON with every id changed."""
+    if isinstance(value, dict):
+        return {k: change(v) if k in _IDS and v is not None else with_ids(v, change) for k, v in value.items()}
+    return [with_ids(item, change) for item in value] if isinstance(value, list) else value
 
 
 def post(url: str, body: bytes | None, **headers: str) -> tuple[int, bytes, Mapping[str, str]]:

@@ -1,8 +1,8 @@
 """What happens to one OTLP body, whichever way it came: key, size, shape, log, acknowledgement.
 
 Nothing is decoded per span in Python: upb parses the body to see that it is OTLP and to count, and the bytes go on as
-they came. ClickHouse's own parser is lenient (it takes ten bytes of 0xFF for a row), so this is the one strict door.
-Ids, times and depth are judged in SQL, behind the log.
+they came; JSON is turned into them first. ClickHouse's own parser is lenient (it takes ten bytes of 0xFF for a row), so
+this is the one strict door. Ids, times and depth are judged in SQL, behind the log.
 """
 
 from __future__ import annotations
@@ -13,55 +13,25 @@ import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum
 
-from llmtrace_collector import otlp
+from google.protobuf.message import Message
+
+from llmtrace_collector import otlp, telemetry
+from llmtrace_collector.otlp_json import JsonError, TooManyValuesError, read_json
+from llmtrace_collector.receive.refused import Fault, RefusedError
+from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Wal, WalFullError
 from llmtrace_collector.wal.record import encode
 
 MAX_REQUEST_BYTES = 64 * 1024**2
 """Of one request, also once inflated: what OTLP 1.11 recommends."""
 
-MAX_WEIGHT_BYTES = 512 * 1024**2
-"""Of one request once each span carries its resource's attributes, as its rows do."""
-
 MAX_IN_FLIGHT_BYTES = 512 * 1024**2
 """Of all bodies being received; beyond it senders are asked to come again."""
 
 _LARGE_BYTES = 1024**2
 
-RETRY_AFTER_S = 1
-"""Exporters in Python give up after 10 s in all, so a longer hint would lose spans."""
-
 DEFAULT_PROJECT = "default"
-
-
-class Fault(Enum):
-    """Why a body was not taken, with its gRPC status code and HTTP status."""
-
-    MALFORMED = (3, 400)
-    TOO_LARGE = (8, 413)
-    NO_KEY = (16, 401)
-    FOREIGN_HOST = (7, 403)
-    BUSY = (14, 503)
-
-    @property
-    def grpc_code(self) -> int:
-        """The number of the `google.rpc.Code`."""
-        return self.value[0]
-
-    @property
-    def http_status(self) -> int:
-        """The status of the HTTP answer."""
-        return self.value[1]
-
-
-class RefusedError(Exception):
-    """A body was not taken; the text is one sentence for its sender."""
-
-    def __init__(self, fault: Fault, message: str) -> None:
-        super().__init__(message)
-        self.fault = fault
 
 
 @dataclass(kw_only=True)
@@ -71,6 +41,18 @@ class Counters:
     accepted_spans: int = 0
     """Acknowledged: durable in the log."""
     refused_requests: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What became of a request that was taken, at least in part; it is durable."""
+
+    items: int
+    """Spans, log records or data points that are kept."""
+    rejected: int = 0
+    """Those that are not."""
+    message: str = ""
+    """One sentence about what was rejected; '' when nothing was."""
 
 
 class Door:
@@ -85,10 +67,12 @@ class Door:
         self._hosts = frozenset(hosts)
         self._authorization = f"Bearer {key}".encode() if key else b""
         self._in_flight_bytes = 0
+        # One at a time: what JSON is read into takes several times its size.
+        self._large_json = asyncio.Semaphore(1)
         self.counters = Counters()
 
     def why_closed(self) -> str:
-        """Why spans cannot be accepted now; '' when they can."""
+        """Why nothing can be accepted now; '' when it can."""
         return self._wal.why_refusing()
 
     def check_host(self, host: bytes) -> None:
@@ -121,55 +105,113 @@ class Door:
             raise RefusedError(Fault.BUSY, "too many large requests are coming in at once; send it again")
         self._in_flight_bytes += size_bytes
 
-    async def accept(self, body: bytes) -> int:
-        """Takes one ExportTraceServiceRequest and returns its number of spans once it is durable.
+    async def accept(
+        self, signal: Signal, body: bytes, *, transport: str, json: bool = False, project: str = DEFAULT_PROJECT
+    ) -> Accepted:
+        """Takes one request and returns once it is durable. `transport` is what it is counted under: http or grpc.
 
         Raises:
             RefusedError: with the fault; nothing of the body was kept.
         """
         try:
-            return await self._accept(body)
+            accepted = await self._accept(signal, body, transport=transport, json=json, project=project)
         except RefusedError:
             self.counters.refused_requests += 1
             raise
         except OSError as error:
             self.counters.refused_requests += 1
-            raise RefusedError(Fault.BUSY, f"spans cannot be kept just now: {error.strerror}") from error
+            raise RefusedError(Fault.BUSY, f"{signal} cannot be kept just now: {error.strerror}") from error
+        telemetry.count(f"otelcol_receiver_accepted_{signal.items}", accepted.items, transport=transport)
+        telemetry.count(f"otelcol_receiver_refused_{signal.items}", accepted.rejected, transport=transport)
+        return accepted
 
-    async def _accept(self, body: bytes) -> int:
+    async def _accept(self, signal: Signal, body: bytes, *, transport: str, json: bool, project: str) -> Accepted:
         check_size(len(body))
-        # A large body is parsed beside the loop, or every other sender would wait for it.
-        size = await asyncio.to_thread(_measure, body) if len(body) > _LARGE_BYTES else _measure(body)
-        if not size.spans:
-            return 0
-        record = encode(project=DEFAULT_PROJECT, received_ns=time.time_ns(), request=body, items=size.spans)
-        try:
-            await asyncio.wrap_future(self._wal.append(record, weight=size.weight))
-        except WalFullError as error:
-            raise RefusedError(Fault.BUSY, f"spans cannot be kept just now: {error}; send them again") from error
-        self.counters.accepted_spans += size.spans
-        return size.spans
+        judged = await self._judge(signal, body, json=json)
+        if judged.items:
+            record = encode(project=project, received_ns=time.time_ns(), request=judged.body, items=judged.items)
+            try:
+                await asyncio.wrap_future(self._wal.append(record, weight=judged.weight, signal=signal))
+            except WalFullError as error:
+                telemetry.count(f"otelcol_receiver_refused_{signal.items}", judged.items, transport=transport)
+                raise RefusedError(Fault.BUSY, f"{signal} cannot be kept just now: {error}; send them again") from error
+        if signal is Signal.TRACES:
+            self.counters.accepted_spans += judged.items
+        return Accepted(items=judged.items, rejected=judged.rejected, message=judged.message)
+
+    async def _judge(self, signal: Signal, body: bytes, *, json: bool) -> _Judged:
+        judge = _judge_json if json else _judge_protobuf
+        # A large body is read beside the loop, or every other sender would wait for it.
+        if len(body) <= (_LARGE_BYTES // 10 if json else _LARGE_BYTES):
+            return judge(signal, body)
+        if not json:
+            return await asyncio.to_thread(judge, signal, body)
+        async with self._large_json:
+            return await asyncio.to_thread(judge, signal, body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """What of a request is kept."""
+
+    body: bytes
+    items: int
+    weight: int
+    rejected: int = 0
+    message: str = ""
 
 
 def check_size(size_bytes: int) -> None:
     """Raises `RefusedError` for a body over the limit."""
     if size_bytes > MAX_REQUEST_BYTES:
         raise RefusedError(
-            Fault.TOO_LARGE, f"the request is larger than {MAX_REQUEST_BYTES:,} bytes: send fewer spans at a time"
+            Fault.TOO_LARGE, f"the request is larger than {MAX_REQUEST_BYTES:,} bytes: send less at a time"
         )
 
 
-def _measure(body: bytes) -> otlp.Size:
+def _judge_protobuf(signal: Signal, body: bytes) -> _Judged:
     try:
-        size = otlp.measure(body)
+        request = otlp.parse(signal, body)
     except otlp.MalformedError as error:
         raise RefusedError(Fault.MALFORMED, str(error)) from error
-    except otlp.TooManyError as error:
-        raise RefusedError(Fault.TOO_LARGE, f"{error}: send fewer at a time") from error
-    if size.weight > MAX_WEIGHT_BYTES:
+    return _weigh(signal, request, body)
+
+
+def _judge_json(signal: Signal, body: bytes) -> _Judged:
+    try:
+        request = read_json(body, otlp.FORMS[signal].request)
+    except JsonError as error:
+        raise RefusedError(Fault.MALFORMED, f"the body is not OTLP in JSON: {str(error)[:300]}") from error
+    except TooManyValuesError as error:
+        raise RefusedError(Fault.TOO_LARGE, f"{error}: send less at a time") from error
+    return _weigh(signal, request, request.SerializeToString())
+
+
+def _weigh(signal: Signal, request: Message, body: bytes) -> _Judged:
+    size = _measure(signal, request, body)
+    if size.weight <= otlp.MAX_WEIGHT_BYTES:
+        return _Judged(body=body, items=size.items, weight=size.weight)
+    rejected = otlp.drop_heavy(signal, request)
+    rest = request.SerializeToString()
+    size = _measure(signal, request, rest)
+    noun = otlp.FORMS[signal].noun
+    message = (
+        f"{rejected:,} {noun} unfold to more than {otlp.MAX_WEIGHT_BYTES:,} bytes, for each carries its resource's"
+        " attributes: send fewer at a time or smaller resources"
+    )
+    if not size.items:
+        raise RefusedError(Fault.TOO_LARGE, message)
+    if size.weight > otlp.MAX_WEIGHT_BYTES:
         raise RefusedError(
             Fault.TOO_LARGE,
-            f"the request unfolds to about {size.weight:,} bytes, the most is {MAX_WEIGHT_BYTES:,}:"
-            " each span carries its resource's attributes, so send fewer spans or smaller resources",
+            f"the request unfolds to about {size.weight:,} bytes, the most is {otlp.MAX_WEIGHT_BYTES:,}:"
+            f" each of its {noun} carries its resource's attributes, so send fewer at a time or smaller resources",
         )
-    return size
+    return _Judged(body=rest, items=size.items, weight=size.weight, rejected=rejected, message=message)
+
+
+def _measure(signal: Signal, request: Message, body: bytes) -> otlp.Size:
+    try:
+        return otlp.measure(signal, request, len(body))
+    except otlp.TooManyError as error:
+        raise RefusedError(Fault.TOO_LARGE, f"{error}: send fewer at a time") from error

@@ -1,45 +1,53 @@
-"""OTLP over gRPC: TraceService/Export, without a deserialiser, so that the body arrives as bytes."""
+"""OTLP over gRPC: the Export methods of the three services, without a deserialiser: the body arrives as bytes."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 
+from llmtrace_collector import otlp
 from llmtrace_collector.errors import ConfigError
-from llmtrace_collector.receive.door import MAX_REQUEST_BYTES, RETRY_AFTER_S, Door, Fault, RefusedError
+from llmtrace_collector.landings import LANDINGS
+from llmtrace_collector.receive.door import MAX_REQUEST_BYTES, Door
+from llmtrace_collector.receive.refused import RETRY, Fault, RefusedError
+from llmtrace_collector.signals import Signal
 
 log = logging.getLogger(__name__)
 
-_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_SERVICES = {
+    Signal.TRACES: "trace.v1.TraceService",
+    Signal.LOGS: "logs.v1.LogsService",
+    Signal.METRICS: "metrics.v1.MetricsService",
+}
+_METHODS = {f"/opentelemetry.proto.collector.{_SERVICES[signal]}/Export": signal for signal in LANDINGS}
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class GrpcReceiver(grpc.GenericRpcHandler):
-    """Serves the one method spans come by."""
+    """Serves the one method each signal comes by."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler for a call; None: the server answers UNIMPLEMENTED."""
-        if handler_call_details.method != _EXPORT:
+        signal = _METHODS.get(handler_call_details.method)
+        if signal is None:
             return None
-        return grpc.unary_unary_rpc_method_handler(self._export)
+        return grpc.unary_unary_rpc_method_handler(partial(self._export, signal))
 
-    async def _export(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+    async def _export(self, signal: Signal, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         metadata = {key: value for key, value in context.invocation_metadata() or () if key == "authorization"}
         try:
             self._door.check_key(str(metadata.get("authorization", "")).encode())
             self._door.hold(len(body))
             try:
-                await self._door.accept(body)
+                accepted = await self._door.accept(signal, body, transport="grpc")
             finally:
                 self._door.hold(-len(body))
         except RefusedError as refused:
@@ -47,18 +55,17 @@ class GrpcReceiver(grpc.GenericRpcHandler):
         except Exception:
             log.exception("a request failed in a way nobody thought of")
             await _refuse(context, RefusedError(Fault.BUSY, "the collector failed; send it again"))
-        return b""
+        if not accepted.rejected:
+            return b""
+        return otlp.response(signal, rejected=accepted.rejected, message=accepted.message).SerializeToString()
 
 
-async def _refuse(context: grpc.aio.ServicerContext[Any, Any], refused: RefusedError) -> None:
-    status = Status(code=refused.fault.grpc_code, message=str(refused))
+async def _refuse(context: grpc.aio.ServicerContext[Any, Any], refused: RefusedError) -> NoReturn:
     trailers: list[tuple[str, bytes]] = []
     if refused.fault is Fault.BUSY:
-        info = RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S))
-        status.details.add().Pack(info)
         # The Python exporter looks for the hint here, not in the status details.
-        trailers.append(("google.rpc.retryinfo-bin", info.SerializeToString()))
-    trailers.append(("grpc-status-details-bin", status.SerializeToString()))
+        trailers.append(("google.rpc.retryinfo-bin", RETRY.SerializeToString()))
+    trailers.append(("grpc-status-details-bin", refused.status.SerializeToString()))
     await context.abort(_CODES[refused.fault.grpc_code], str(refused), tuple(trailers))
 
 
