@@ -246,7 +246,7 @@ class Reply:
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str, ...] = ()
-    """One per choice that reported one."""
+    """One per choice that reported one; ``error`` for one that an end before its time took away."""
     status: str | None = None
     """``status`` of a responses answer."""
     usage: Usage | None = None

@@ -39,7 +39,7 @@ class context:  # noqa: N801 - used as a word: `with llmtrace.context(user=...)`
         session: Which sitting of that user this is (``session.id``).
         tags: Short words to find the calls by (``llmtrace.tags``); a set, at most 32.
         prompt: Name of the prompt template, or its name and version (``gen_ai.prompt.name``,
-            ``llmtrace.prompt.version``).
+            ``gen_ai.prompt.version``).
         feature: What of the app it is for (``llmtrace.feature``).
         team: Who pays (``llmtrace.team``).
         conversation: The thread of messages this is part of (``gen_ai.conversation.id``); wins over the request's.

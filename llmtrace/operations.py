@@ -22,7 +22,7 @@ RESPONSES_SOCKET: Final = Operation(
 )
 REALTIME: Final = Operation(name="chat", wire="responses", api_type="realtime", protocol="websocket", is_billed=True)
 COMPACTION: Final = Operation(name="responses.compact", wire="responses", api_type="responses", is_billed=True)
-STORED_RESPONSE: Final = Operation(name="responses", wire="responses", api_type="responses", method="GET")
+STORED_RESPONSE: Final = Operation(name="fetch_response", wire="responses", api_type="responses")
 CANCELLED_RESPONSE: Final = Operation(name="responses.cancel", wire="responses", api_type="responses")
 TOKEN_COUNT: Final = Operation(name="responses.input_tokens", wire="token_count", api_type="responses")
 TEXT_COMPLETION: Final = Operation(name="text_completion", wire="completions", is_billed=True)

@@ -10,7 +10,7 @@ from llmtrace.outcomes import Outcome, Reader, failure_told, stream_end
 from llmtrace.reading.events import Chunk, read_events
 from llmtrace.reading.forms import form_as_json
 from llmtrace.reading.json_values import Json, count
-from llmtrace.reading.replies import parse_reply, read_reply
+from llmtrace.reading.replies import parse_reply, read_reply, reasons_cut_short
 from llmtrace.reading.requests import parse_body
 from llmtrace.reading.streamed import Streamed, add_up
 
@@ -124,11 +124,16 @@ class Collected:
         streamed = self._streamed(sent) if self.is_streamed else None
         body = streamed.body if streamed else self._answered()
         reply = read_reply(self.call.operation.wire, body)
+        timing = self._stream_timing(streamed) if streamed else self.timing()
+        # What runs in the background goes on without its stream.
+        if streamed and not streamed.finished and timing.stream_end != "not_kept" and not sent.get("background"):
+            reasons = reasons_cut_short(self.call.operation.wire, body, _choices_asked(sent))
+            reply = replace(reply, finish_reasons=reasons)
         inside = (streamed.failure if streamed else None) or reply.failure or self._damage(streamed)
         return Readout(
             body=body,
             reply=reply,
-            timing=self._stream_timing(streamed) if streamed else self.timing(),
+            timing=timing,
             failure=self.failure() or inside,
         )
 
@@ -144,7 +149,7 @@ class Collected:
         body = self.answer.body() if self.answer else None
         # A body read whole before we saw it, by a mock or a cache: nobody saw the chunks come.
         events = read_events(self._decoded()) if body is None else read_events([(0, body)], timed=False)
-        return add_up(self.call.operation.wire, events, choices=count(sent.get("n")) or 1)
+        return add_up(self.call.operation.wire, events, choices=_choices_asked(sent))
 
     def _decoded(self) -> list[Chunk]:
         if self.answer is None:
@@ -175,3 +180,7 @@ class Collected:
             stream_end=end,
             chunk_ns=streamed.chunk_ns,
         )
+
+
+def _choices_asked(sent: Json) -> int:
+    return count(sent.get("n")) or 1

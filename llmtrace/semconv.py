@@ -3,7 +3,8 @@
 Sources:
 
 - ``GENAI``: OpenTelemetry GenAI semantic conventions, repository ``open-telemetry/semantic-conventions-genai``,
-  ``docs/registry/attributes/gen-ai.md`` and ``docs/gen-ai/openai.md`` at commit ``002c8a6`` (status: development).
+  ``docs/gen-ai/client-inference.md`` and ``docs/gen-ai/openai.md`` at commit ``024a4f9``,
+  ``docs/gen-ai/gen-ai-spans.md`` at ``88eccb1`` (status: development). Attributes have their newest names alone.
 - ``OTEL``: OpenTelemetry semantic conventions v1.41.1.
 - ``GENAI_RELEASED``: the GenAI metrics as OpenTelemetry semantic conventions v1.41.0 published them, the last version
   that did; ``GENAI_LATEST``: as ``docs/gen-ai/client-inference.md``, ``docs/gen-ai/gen-ai-token-metrics.md`` and the
@@ -18,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-GENAI: Final = "GenAI semconv 002c8a6"
+GENAI: Final = "GenAI semconv 024a4f9"
 OTEL: Final = "OTel semconv 1.41.1"
 GENAI_RELEASED: Final = "GenAI semconv 1.41.0"
 GENAI_LATEST: Final = "GenAI semconv 066d4a7"
@@ -49,7 +50,7 @@ OPERATION_NAME: Final = _attribute(
     "gen_ai.operation.name",
     "string",
     GENAI,
-    "`chat`, `text_completion`, `embeddings`, `retrieval`, ..., or the path without its ids",
+    "`chat`, `text_completion`, `embeddings`, `retrieval`, `fetch_response`, ..., or the path without its ids",
 )
 PROVIDER_NAME: Final = _attribute("gen_ai.provider.name", "string", GENAI, "who answered, told from the host")
 REQUEST_MODEL: Final = _attribute("gen_ai.request.model", "string", GENAI, "the model asked for")
@@ -96,14 +97,17 @@ CONVERSATION_ID: Final = _attribute(
     GENAI,
     "`llmtrace.context(conversation=)`, else `conversation` of a responses call, asked or answered",
 )
+CONVERSATION_COMPACTED: Final = _attribute(
+    "gen_ai.conversation.compacted",
+    "boolean",
+    GENAI,
+    "set, and true, when a compaction stands in what was sent to or answered by a responses call",
+)
 PROMPT_NAME: Final = _attribute(
     "gen_ai.prompt.name", "string", GENAI, "`llmtrace.context(prompt=)`, else the id of the stored prompt sent"
 )
 PROMPT_VERSION: Final = _attribute(
-    "llmtrace.prompt.version",
-    "string",
-    LLMTRACE,
-    "of `llmtrace.context(prompt=)`, else that one's version",
+    "gen_ai.prompt.version", "string", GENAI, "of `llmtrace.context(prompt=)`, else that one's version"
 )
 FEATURE: Final = _attribute("llmtrace.feature", "string", LLMTRACE, "`llmtrace.context(feature=)`")
 TEAM: Final = _attribute("llmtrace.team", "string", LLMTRACE, "`llmtrace.context(team=)`")
@@ -113,7 +117,10 @@ TAGS: Final = _attribute("llmtrace.tags", "string[]", LLMTRACE, "`llmtrace.conte
 RESPONSE_ID: Final = _attribute("gen_ai.response.id", "string", GENAI, "the provider's id of the answer")
 RESPONSE_MODEL: Final = _attribute("gen_ai.response.model", "string", GENAI, "the model that answered")
 RESPONSE_FINISH_REASONS: Final = _attribute(
-    "gen_ai.response.finish_reasons", "string[]", GENAI, "one per choice, as reported; told from status for responses"
+    "gen_ai.response.finish_reasons",
+    "string[]",
+    GENAI,
+    "one per choice, as reported; told from status for responses; `error` where an early end took it away",
 )
 RESPONSE_TIME_TO_FIRST_CHUNK: Final = _attribute(
     "gen_ai.response.time_to_first_chunk", "double", GENAI, "seconds to the first event of a stream"
@@ -202,8 +209,8 @@ USAGE_OUTPUT_TOKENS: Final = _attribute("gen_ai.usage.output_tokens", "int", GEN
 USAGE_CACHE_READ_TOKENS: Final = _attribute(
     "gen_ai.usage.cache_read.input_tokens", "int", GENAI, "part of the input tokens"
 )
-USAGE_CACHE_CREATION_TOKENS: Final = _attribute(
-    "gen_ai.usage.cache_creation.input_tokens", "int", GENAI, "part of the input tokens"
+USAGE_CACHE_WRITE_TOKENS: Final = _attribute(
+    "gen_ai.usage.cache_write.input_tokens", "int", GENAI, "part of the input tokens"
 )
 USAGE_REASONING_TOKENS: Final = _attribute(
     "gen_ai.usage.reasoning.output_tokens", "int", GENAI, "part of the output tokens"
@@ -218,26 +225,26 @@ USAGE_IMAGE_INPUT_TOKENS: Final = _attribute(
     "gen_ai.usage.image.input_tokens", "int", GENAI, "part of the input tokens"
 )
 USAGE_VIDEO_INPUT_TOKENS: Final = _attribute(
-    "gen_ai.usage.video.input_tokens", "int", GENAI, "part of the input tokens"
+    "llmtrace.usage.video.input_tokens", "int", LLMTRACE, "part of the input tokens"
 )
 USAGE_TEXT_INPUT_TOKENS: Final = _attribute("gen_ai.usage.text.input_tokens", "int", GENAI, "part of the input tokens")
 USAGE_TEXT_OUTPUT_TOKENS: Final = _attribute(
     "gen_ai.usage.text.output_tokens", "int", GENAI, "part of the output tokens"
 )
 USAGE_IMAGE_OUTPUT_TOKENS: Final = _attribute(
-    "llmtrace.usage.image.output_tokens", "int", LLMTRACE, "part of the output tokens"
+    "gen_ai.usage.image.output_tokens", "int", GENAI, "part of the output tokens"
 )
 USAGE_CACHE_WRITE_12H_TOKENS: Final = _attribute(
     "llmtrace.usage.cache_creation_12h.input_tokens", "int", LLMTRACE, "of those written to cache, kept for 12 hours"
 )
 USAGE_AUDIO_CACHE_READ_TOKENS: Final = _attribute(
-    "llmtrace.usage.audio.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, audio"
+    "gen_ai.usage.audio.cache_read.input_tokens", "int", GENAI, "of those read from cache, audio"
 )
 USAGE_IMAGE_CACHE_READ_TOKENS: Final = _attribute(
-    "llmtrace.usage.image.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, image"
+    "gen_ai.usage.image.cache_read.input_tokens", "int", GENAI, "of those read from cache, image"
 )
 USAGE_TEXT_CACHE_READ_TOKENS: Final = _attribute(
-    "llmtrace.usage.text.cache_read.input_tokens", "int", LLMTRACE, "of those read from cache, text"
+    "gen_ai.usage.text.cache_read.input_tokens", "int", GENAI, "of those read from cache, text"
 )
 USAGE_ACCEPTED_PREDICTION_TOKENS: Final = _attribute(
     "llmtrace.usage.accepted_prediction.output_tokens", "int", LLMTRACE, "of a predicted output, in the answer"
@@ -258,7 +265,7 @@ USAGE: Final = {
     "input": USAGE_INPUT_TOKENS,
     "output": USAGE_OUTPUT_TOKENS,
     "cache_read": USAGE_CACHE_READ_TOKENS,
-    "cache_write": USAGE_CACHE_CREATION_TOKENS,
+    "cache_write": USAGE_CACHE_WRITE_TOKENS,
     "cache_write_12h": USAGE_CACHE_WRITE_12H_TOKENS,
     "reasoning": USAGE_REASONING_TOKENS,
     "audio_input": USAGE_AUDIO_INPUT_TOKENS,
@@ -511,11 +518,12 @@ SPAN_OUTPUT: Final = _attribute(
 )
 
 # Parameters sent, beyond those every provider has
-REQUEST_TOP_K: Final = _attribute(
-    "gen_ai.request.top_k", "double", GENAI, "as sent; of a vector store search, `max_num_results`"
+REQUEST_TOP_K: Final = _attribute("gen_ai.request.top_k", "int", GENAI, "as sent, of providers that take it")
+RETRIEVAL_TOP_K: Final = _attribute(
+    "gen_ai.retrieval.top_k", "int", GENAI, "`max_num_results` of a vector store search, as sent"
 )
-REQUEST_REASONING_EFFORT: Final = _attribute(
-    "llmtrace.request.reasoning.effort", "string", LLMTRACE, "`reasoning_effort` or `reasoning.effort` as sent"
+REQUEST_REASONING_LEVEL: Final = _attribute(
+    "gen_ai.request.reasoning.level", "string", GENAI, "`reasoning_effort` or `reasoning.effort` as sent"
 )
 REQUEST_REASONING_SUMMARY: Final = _attribute(
     "llmtrace.request.reasoning.summary", "string", LLMTRACE, "`reasoning.summary` as sent"
@@ -539,7 +547,7 @@ REQUEST_TRUNCATION: Final = _attribute("llmtrace.request.truncation", "string", 
 REQUEST_STORE: Final = _attribute("llmtrace.request.store", "boolean", LLMTRACE, "as sent")
 REQUEST_BACKGROUND: Final = _attribute("llmtrace.request.background", "boolean", LLMTRACE, "as sent")
 REQUEST_PREVIOUS_RESPONSE: Final = _attribute(
-    "llmtrace.request.previous_response_id", "string", LLMTRACE, "the answer this call goes on from, as sent"
+    "gen_ai.request.previous_response.id", "string", GENAI, "the answer this call goes on from, as sent"
 )
 REQUEST_HAS_PROMPT_CACHE_KEY: Final = _attribute(
     "llmtrace.request.has_prompt_cache_key", "boolean", LLMTRACE, "set, and true, when one was sent; it may be private"
@@ -846,6 +854,8 @@ RETRIES: Final = _counter(
 )
 
 # Of other instrumentations, to know them by
+USAGE_CACHE_CREATION_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+"""What the conventions called ``cache_write`` before their pull request 440."""
 OPENINFERENCE_SPAN_KIND: Final = "openinference.span.kind"
 TRACELOOP_REQUEST_TYPE: Final = "llm.request.type"
 

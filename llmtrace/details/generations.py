@@ -7,7 +7,7 @@ from typing import Final
 
 from llmtrace import semconv as names
 from llmtrace.details.fields import Bodies, Details, Field, at, told
-from llmtrace.reading.json_values import Json, count, flag, items, mapping, number, text, word, words
+from llmtrace.reading.json_values import Json, count, flag, integer, items, mapping, text, word, words
 
 MAX_NAMES: Final = 32
 """So many names of tools are told."""
@@ -26,11 +26,11 @@ def _given(value: object) -> bool | None:
 
 
 _SENT: Final = (
-    Field(names.REQUEST_TOP_K, "top_k", number),
+    Field(names.REQUEST_TOP_K, "top_k", integer),
     Field(names.PROMPT_NAME, "prompt.id", word),
     Field(names.PROMPT_VERSION, "prompt.version", _version),
     # `reasoning` of a chat call is OpenRouter's.
-    Field(names.REQUEST_REASONING_EFFORT, "reasoning_effort|reasoning.effort", word),
+    Field(names.REQUEST_REASONING_LEVEL, "reasoning_effort|reasoning.effort", word),
     Field(names.REQUEST_REASONING_SUMMARY, "reasoning.summary", word),
     Field(names.REQUEST_VERBOSITY, "verbosity|text.verbosity", word),
     Field(names.REQUEST_TOOL_CHOICE, "tool_choice|function_call", _choice),
@@ -79,10 +79,19 @@ def responses(bodies: Bodies) -> Details:
     called = [text(item.get("name")) or item["type"] for item in output if item.get("type") in _APP_TOOLS_LIST]
     return {
         **told(_RESPONSES, bodies.answered),
+        names.CONVERSATION_COMPACTED: _is_compacted(bodies) or None,
         names.RESPONSE_ITEMS_COUNT: len(output) or None,
         **_calls(called),
         names.RESPONSE_CITATIONS_COUNT: citations or None,
     }
+
+
+def _is_compacted(bodies: Bodies) -> bool:
+    """Whether the model saw a compacted view of what was said before; a call that only compacts makes one."""
+    seen = items(bodies.sent.get("input"))
+    if bodies.answered.get("object") != "response.compaction":
+        seen = [*seen, *items(bodies.answered.get("output"))]
+    return any(mapping(item).get("type") == "compaction" for item in seen)
 
 
 _APP_TOOLS_LIST: Final = tuple(_APP_TOOLS)  # what stands in JSON may be unhashable

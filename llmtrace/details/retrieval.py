@@ -7,7 +7,7 @@ from typing import Final
 
 from llmtrace import semconv as names
 from llmtrace.details.fields import Bodies, Details
-from llmtrace.reading.json_values import count, items, number, word
+from llmtrace.reading.json_values import count, items, word
 
 _STORE: Final = re.compile(r"/vector_stores/([^/]+)/")
 
@@ -18,7 +18,7 @@ def search(bodies: Bodies) -> Details:
     results = bodies.answered.get("data")
     return {
         names.DATA_SOURCE_ID: word(found[1]) if found else None,
-        names.REQUEST_TOP_K: number(bodies.sent.get("max_num_results")),
+        names.RETRIEVAL_TOP_K: count(bodies.sent.get("max_num_results")),
         names.REQUEST_INPUTS_COUNT: inputs_count(bodies.sent.get("query")),
         names.RESPONSE_RESULTS_COUNT: len(results) if isinstance(results, list) else None,
     }

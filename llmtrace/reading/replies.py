@@ -15,6 +15,11 @@ from llmtrace.reading.usage import is_malformed, read_usage
 _FINISH_OF_REASON = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
+CUT_SHORT = "error"
+"""The convention's finish reason of what was to come and did not: failed, cancelled, cut off."""
+MAX_CHOICES = 128
+"""No provider makes more; what was asked for is the app's word alone."""
+
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -37,6 +42,14 @@ def read_reply(wire: str, body: Json) -> Reply:
     if wire == "moderations":
         return Reply(id=text(body.get("id")), model=text(body.get("model")))
     return Reply()
+
+
+def reasons_cut_short(wire: str, body: Json, choices: int) -> tuple[str, ...]:
+    """Finish reasons of a stream that ended before its time: ``error`` for each of the choices that got none."""
+    if wire not in ("chat", "completions", "responses"):
+        return ()
+    reasons = [text(mapping(choice).get("finish_reason")) or CUT_SHORT for choice in items(body.get("choices"))]
+    return (*reasons, *[CUT_SHORT] * (min(choices, MAX_CHOICES) - len(reasons)))
 
 
 def _metered(body: Json) -> Reply:
@@ -102,4 +115,4 @@ def _finish_reasons(status: str | None, body: Json, kinds: list[str]) -> tuple[s
     if status == "incomplete":
         reason = text(mapping(body.get("incomplete_details")).get("reason"))
         return (_FINISH_OF_REASON.get(reason, reason),) if reason else ()
-    return ("error",) if status == "failed" else ()
+    return (CUT_SHORT,) if status in ("failed", "cancelled") else ()

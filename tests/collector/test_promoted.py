@@ -17,7 +17,7 @@ SENT: dict[str, Any] = {
     "gen_ai.agent.name": "planner",
     "gen_ai.tool.name": "search",
     "gen_ai.prompt.name": "greeting",
-    "llmtrace.prompt.version": "7",
+    "gen_ai.prompt.version": "7",
     "llmtrace.feature": "checkout",
     "llmtrace.team": "growth",
     "llmtrace.tags": ["beta", 'with "quotes"'],

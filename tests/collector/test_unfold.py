@@ -52,7 +52,7 @@ def test_a_call_fills_the_typed_columns(stack: Stack) -> None:
         "gen_ai.response.finish_reasons": ["stop", "length"],
         "gen_ai.request.stream": True,
         "gen_ai.usage.cache_read.input_tokens": 4,
-        "gen_ai.usage.cache_creation.input_tokens": 0,
+        "gen_ai.usage.cache_write.input_tokens": 3,
         "gen_ai.usage.reasoning.output_tokens": 2,
         "gen_ai.response.time_to_first_chunk": 0.125,
         "session.id": "s-1",
@@ -95,7 +95,7 @@ def test_a_call_fills_the_typed_columns(stack: Stack) -> None:
         "input_tokens": 10,
         "output_tokens": 5,
         "cached_input_tokens": 4,
-        "cache_creation_input_tokens": 0,
+        "cache_write_input_tokens": 3,
         "reasoning_output_tokens": 2,
         "cost_usd": Decimal("0.000123000000"),
         "time_to_first_token_ns": 125_000_000,
@@ -107,11 +107,18 @@ def test_a_call_fills_the_typed_columns(stack: Stack) -> None:
     assert stack.reader().query(sql, parameters={"id": one.trace_id.hex()}).result_rows == [(start,)]
 
 
+def test_tokens_written_to_cache_are_read_by_the_old_name_too(stack: Stack) -> None:
+    one = span({**CALL, "gen_ai.usage.cache_creation.input_tokens": 7})
+    insert(stack, request(one))
+    assert row_of(stack, one)["cache_write_input_tokens"] == 7
+
+
 def test_what_was_not_reported_is_null_and_not_zero(stack: Stack) -> None:
     one = span({"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat"})
     insert(stack, request(one))
     row = row_of(stack, one)
-    names = ["input_tokens", "output_tokens", "cached_input_tokens", "cost_usd", "time_to_first_token_ns"]
+    tokens = ["input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens"]
+    names = [*tokens, "cost_usd", "time_to_first_token_ns"]
     assert {name: row[name] for name in names} == dict.fromkeys(names)
 
 

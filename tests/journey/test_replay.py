@@ -22,7 +22,7 @@ COLUMNS = {
     "input_tokens": "input",
     "output_tokens": "output",
     "cached_input_tokens": "cached",
-    "cache_creation_input_tokens": "cache_write",
+    "cache_write_input_tokens": "cache_write",
     "reasoning_output_tokens": "reasoning",
 }
 

@@ -62,7 +62,7 @@ def test_polling_counts_once_on_the_first_that_sees_the_end(traces: Any, fake: A
         "queued", "queued", "in_progress", "completed", "completed",
     ]  # fmt: skip
     found = attributes(third)
-    assert third.name == "responses gpt-5-mini"
+    assert third.name == "fetch_response gpt-5-mini"
     assert (found["gen_ai.usage.input_tokens"], found["gen_ai.usage.output_tokens"]) == (20, 300)
     assert float(found["llmtrace.cost.usd"]) > 0
     assert [link.context.span_id for link in third.links] == [created.context.span_id]
@@ -80,7 +80,7 @@ def test_polling_counts_once_async(traces: Any, fake: Any, async_client: Any, ru
     fake.script("POST", "/responses", response("queued"))
     fake.script("GET", "/responses/resp_1", response("in_progress"), response("completed"))
     run(play())
-    assert counted(traces) == ["responses gpt-5-mini"]
+    assert counted(traces) == ["fetch_response gpt-5-mini"]
 
 
 def test_a_stored_response_that_ran_in_the_foreground_is_not_counted_again(traces: Any, fake: Any, client: Any) -> None:
@@ -89,7 +89,7 @@ def test_a_stored_response_that_ran_in_the_foreground_is_not_counted_again(trace
     client.responses.create(model="gpt-5-mini", input="hi")
     client.responses.retrieve("resp_1")
     assert counted(traces) == ["chat gpt-5-mini"]
-    assert attributes(traces.spans()[1])["http.request.method"] == "GET"
+    assert attributes(traces.spans()[1])["gen_ai.operation.name"] == "fetch_response"
 
 
 def test_a_response_of_another_process_is_not_counted(traces: Any, fake: Any, client: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_background_stream_that_is_taken_up_again_counts_where_it_ends(traces:
     list(client.responses.retrieve("resp_1", stream=True, starting_after=1))
     list(client.responses.retrieve("resp_1", stream=True, starting_after=1))
     created, resumed, again = traces.spans()
-    assert counted(traces) == ["responses gpt-5-mini"]
+    assert counted(traces) == ["fetch_response gpt-5-mini"]
     assert attributes(resumed)["gen_ai.request.stream"] is True
     assert resumed.links[0].context.span_id == created.context.span_id
     assert attributes(again)["llmtrace.response.stream_end"] == "completed"
@@ -190,7 +190,7 @@ def test_a_forked_child_leaves_to_its_parent_what_that_has_begun(traces: Any, fa
     assert here.recv() == []
     process.join(30)
     client.responses.retrieve("resp_1")
-    assert counted(traces) == ["responses gpt-5-mini"]
+    assert counted(traces) == ["fetch_response gpt-5-mini"]
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])

@@ -65,7 +65,7 @@ def test_everything_that_is_said_is_on_the_span(traces: Any, fake: Any, client: 
         "app.share": 0.5,
     }
     assert (found["user.id"], found["session.id"], found["gen_ai.conversation.id"]) == ("u-1", "s-1", "c-1")
-    assert (found["gen_ai.prompt.name"], found["llmtrace.prompt.version"]) == ("greeting", "3")
+    assert (found["gen_ai.prompt.name"], found["gen_ai.prompt.version"]) == ("greeting", "3")
     assert (found["llmtrace.feature"], found["llmtrace.team"]) == ("search", "growth")
     assert found["llmtrace.tags"] == ("beta", "eu")
 
@@ -279,7 +279,7 @@ def test_what_is_sent_is_understood_by_another_service(traces: Any, fake: Any, c
     otel_context.detach(token)
     found = attributes(traces.one())
     assert (found["user.id"], found["llmtrace.tags"]) == ("ü, 1", ("a,b", "c=d"))
-    assert (found["gen_ai.prompt.name"], found["llmtrace.prompt.version"]) == ("p", "1")
+    assert (found["gen_ai.prompt.name"], found["gen_ai.prompt.version"]) == ("p", "1")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import SpanKind
 
+from llmtrace.testing import FakeReply
+from llmtrace.testing.replies import responses_body
 from support.spans import attributes
 
 CATEGORIES = {"violence": True, "violence/graphic": False, "hate": True, "self-harm": False}
@@ -107,7 +109,7 @@ def test_a_search_tells_its_store_how_many_were_asked_for_and_found(traces: Any,
     found = attributes(span)
     assert span.name == "retrieval"
     assert found["gen_ai.data_source.id"] == "vs_1"
-    assert found["gen_ai.request.top_k"] == 5.0
+    assert found["gen_ai.retrieval.top_k"] == 5
     assert found["llmtrace.response.results.count"] == 2
     assert "secret" not in json.dumps(found)
 
@@ -129,6 +131,20 @@ def test_compacting_is_a_call_of_a_model_and_is_billed(traces: Any, fake: Any, c
     assert traces.one().name == "responses.compact gpt-5"
     assert found["gen_ai.usage.input_tokens"] == 100
     assert [name for name in found if name.startswith("llmtrace.cost")]
+    assert "gen_ai.conversation.compacted" not in found, "it makes a compacted view and was shown none"
+    assert "secret" not in json.dumps(found)
+
+
+def test_a_response_tells_that_its_context_is_a_compacted_one(traces: Any, fake: Any, client: Any) -> None:
+    compaction = {"type": "compaction", "id": "cmp_1", "encrypted_content": "a secret"}
+    said = {"role": "user", "content": "and now?"}
+    answer = responses_body({"model": "gpt-5"}, FakeReply())
+    fake.script("POST", "/responses", answer, {**answer, "output": [compaction, *answer["output"]]}, answer)
+    client.responses.create(model="gpt-5", input=[compaction, said])
+    client.responses.create(model="gpt-5", input=[said], context_management=[{"type": "compaction"}])
+    client.responses.create(model="gpt-5", input=[said])
+    found = [attributes(span) for span in traces.spans()]
+    assert [each.get("gen_ai.conversation.compacted") for each in found] == [True, True, None]
     assert "secret" not in json.dumps(found)
 
 

@@ -207,7 +207,7 @@ def test_fetching_a_stored_response_does_not_count_its_tokens_again(traces: Any)
     assert usage is not None
     assert usage.input_tokens == 30
     found = attributes(traces.one())
-    assert traces.one().name == "responses"
+    assert traces.one().name == "fetch_response"
     assert [name for name in found if "usage" in name or "cost" in name] == []
 
 

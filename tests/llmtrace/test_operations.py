@@ -57,6 +57,7 @@ _NAMED = {
     ("POST", "/completions"): "text_completion",
     ("POST", "/embeddings"): "embeddings",
     ("POST", "/vector_stores/{vector_store_id}/search"): "retrieval",
+    ("GET", "/responses/{response_id}"): "fetch_response",
     ("POST", "/assistants"): "create_agent",
     ("POST", "/agents"): "create_agent",
     ("POST", "/agents/sessions"): "invoke_agent",

@@ -35,9 +35,10 @@ def test_a_chat_tells_what_was_sent(traces: Any, fake: Any, client: Any) -> None
         extra_body={"top_k": 40},
     )
     found = attributes(traces.one())
-    asked = {name: value for name, value in found.items() if name.startswith("llmtrace.request.")}
+    told = ("llmtrace.request.", "gen_ai.request.reasoning.")
+    asked = {name: value for name, value in found.items() if name.startswith(told)}
     assert asked == {
-        "llmtrace.request.reasoning.effort": "low",
+        "gen_ai.request.reasoning.level": "low",
         "llmtrace.request.verbosity": "high",
         "llmtrace.request.tools.count": 2,
         "llmtrace.request.tools.types": ("function",),
@@ -49,7 +50,7 @@ def test_a_chat_tells_what_was_sent(traces: Any, fake: Any, client: Any) -> None
         "llmtrace.request.audio.format": "mp3",
         "llmtrace.request.has_prompt_cache_key": True,
     }
-    assert found["gen_ai.request.top_k"] == 40.0
+    assert found["gen_ai.request.top_k"] == 40
     assert found["gen_ai.output.type"] == "speech"
     assert "customer-17" not in json.dumps(found)
 
@@ -68,10 +69,11 @@ def test_a_response_tells_what_was_sent(traces: Any, fake: Any, client: Any) -> 
         store=True,
     )
     found = attributes(traces.one())
-    asked = {name: value for name, value in found.items() if name.startswith(("llmtrace.request.", "llmtrace.prompt."))}
+    told = ("llmtrace.request.", "gen_ai.prompt.v", "gen_ai.request.reasoning.", "gen_ai.request.previous_response.")
+    asked = {name: value for name, value in found.items() if name.startswith(told)}
     assert asked == {
-        "llmtrace.prompt.version": "3",
-        "llmtrace.request.reasoning.effort": "high",
+        "gen_ai.prompt.version": "3",
+        "gen_ai.request.reasoning.level": "high",
         "llmtrace.request.reasoning.summary": "auto",
         "llmtrace.request.verbosity": "low",
         "llmtrace.request.tools.count": 2,
@@ -79,7 +81,7 @@ def test_a_response_tells_what_was_sent(traces: Any, fake: Any, client: Any) -> 
         "llmtrace.request.tool_choice": "required",
         "llmtrace.request.max_tool_calls": 3,
         "llmtrace.request.truncation": "auto",
-        "llmtrace.request.previous_response_id": "resp_0",
+        "gen_ai.request.previous_response.id": "resp_0",
         "llmtrace.request.store": True,
     }
     assert found["gen_ai.prompt.name"] == "pmpt_1"
@@ -93,7 +95,7 @@ def test_the_app_s_word_for_the_prompt_goes_before_the_request_s(traces: Any, fa
         client.responses.create(model="gpt-5", prompt={"id": "pmpt_1", "version": "3"})
     found = attributes(traces.one())
     assert found["gen_ai.prompt.name"] == "greeting"
-    assert "llmtrace.prompt.version" not in found
+    assert "gen_ai.prompt.version" not in found
 
 
 def test_the_shape_of_a_chat_answer_is_told(traces: Any, fake: Any, client: Any) -> None:

@@ -16,7 +16,7 @@ _USAGE = {
     "input": "gen_ai.usage.input_tokens",
     "output": "gen_ai.usage.output_tokens",
     "cached": "gen_ai.usage.cache_read.input_tokens",
-    "cache_write": "gen_ai.usage.cache_creation.input_tokens",
+    "cache_write": "gen_ai.usage.cache_write.input_tokens",
     "reasoning": "gen_ai.usage.reasoning.output_tokens",
     "audio_in": "gen_ai.usage.audio.input_tokens",
     "audio_out": "gen_ai.usage.audio.output_tokens",

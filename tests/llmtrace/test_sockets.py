@@ -253,7 +253,7 @@ def test_an_error_about_something_else_ends_nothing(traces: Any, server: SocketS
 @pytest.mark.parametrize(
     ("details", "reasons", "error_type"),
     [
-        ({"type": "cancelled", "reason": "turn_detected"}, (), None),
+        ({"type": "cancelled", "reason": "turn_detected"}, ("error",), None),
         ({"type": "incomplete", "reason": "max_output_tokens"}, ("length",), None),
         ({"type": "failed", "error": {"type": "server_error", "code": "overloaded"}}, ("error",), "overloaded"),
     ],

@@ -54,7 +54,7 @@ def test_a_stream_closed_early_is_closed_and_no_error(traces: Any, fake: Any, cl
     found = attributes(traces.one())
     assert found["llmtrace.response.stream_end"] == "closed"
     assert found["llmtrace.cost.unpriced_reason"] == "usage_not_reported"
-    assert "gen_ai.response.finish_reasons" not in found
+    assert found["gen_ai.response.finish_reasons"] == ("error",), "a reason was to come and did not"
     assert not failed(traces.one())
 
 
@@ -324,6 +324,8 @@ def test_a_stream_of_two_choices_is_complete_when_both_are(traces: Any) -> None:
             list(client.chat.completions.create(**CHAT, n=2))
     ends = [attributes(span)["llmtrace.response.stream_end"] for span in traces.spans()]
     assert ends == ["cut_off", "cut_off", "completed"]
+    reasons = [attributes(span)["gen_ai.response.finish_reasons"] for span in traces.spans()]
+    assert reasons == [("stop", "error"), ("stop", "error"), ("stop", "stop")]
 
 
 def test_a_finished_stream_is_let_go_of_while_the_app_holds_it(traces: Any, fake: Any, client: Any) -> None:

@@ -15,7 +15,7 @@ ALTER TABLE spans
         DEFAULT attributes['gen_ai.prompt.name']
         COMMENT 'of the stored prompt or template' AFTER session_id,
     ADD COLUMN IF NOT EXISTS prompt_version LowCardinality(String)
-        DEFAULT attributes['llmtrace.prompt.version'] AFTER prompt_name,
+        DEFAULT attributes['gen_ai.prompt.version'] AFTER prompt_name,
     ADD COLUMN IF NOT EXISTS feature LowCardinality(String)
         DEFAULT attributes['llmtrace.feature'] AFTER prompt_version,
     ADD COLUMN IF NOT EXISTS team LowCardinality(String)
