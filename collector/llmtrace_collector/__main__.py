@@ -1,7 +1,7 @@
 """The collector process: `python -m llmtrace_collector --data DIR`. The life of it, top to bottom.
 
-open the log -> open the doors -> store and watch in threads -> asked to stop
-             -> close the doors -> close the log -> store what is left -> end
+open the log -> open the doors -> further receivers -> store and watch in threads -> asked to stop
+             -> close all doors -> close the log -> store what is left -> end
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtrace_collector.database import DATABASE, Address, connect
-from llmtrace_collector.errors import CollectorError, ConfigError, StoreDownError
+from llmtrace_collector.doors import Doors
+from llmtrace_collector.errors import ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
-from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
-from llmtrace_collector.receive.door import Door
-from llmtrace_collector.receive.grpc import serve_grpc
-from llmtrace_collector.receive.http import HttpReceiver
-from llmtrace_collector.serving import LOCAL_NAMES, bind, http_server, is_loopback, run, stop_signal
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD
+from llmtrace_collector.receivers import Receivers
+from llmtrace_collector.report import report
+from llmtrace_collector.serving import bind, run
+from llmtrace_collector.status import Status
 from llmtrace_collector.store.http import OWNER
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.upkeep.custodian import Custodian
 from llmtrace_collector.wal import Wal, WalLimits
+from llmtrace_collector.wal.places import receivers_in
+from llmtrace_collector.wal.wal import recover_receiver
 from llmtrace_collector.watch import Watch, load
 from llmtrace_collector.writer import Writer
 
@@ -58,6 +61,7 @@ def main() -> int:
     parser.add_argument("--retention", type=Path, help="how long data is kept, YAML")
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
+    parser.add_argument("--receivers", type=int, default=1, help="processes that receive on the same ports")
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
     arguments = parser.parse_args()
     return run("collector", lambda: _serve(arguments))
@@ -71,10 +75,19 @@ async def _serve(arguments: argparse.Namespace) -> None:
     own_store = None if arguments.clickhouse else folder
     # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
     tempfile.tempdir = str(_private(folder.path / "tmp"))
+    shared = arguments.receivers > 1
     with folder.lock("collector"):
-        http_socket = bind(arguments.host, arguments.http_port, "--http-port")
+        if shared:  # or a port that another program of this user has would be shared with it
+            for port, option in ((arguments.http_port, "--http-port"), (arguments.grpc_port, "--grpc-port")):
+                bind(arguments.host, port, option).close()
+        listener = bind(arguments.host, arguments.http_port, "--http-port", shared=shared)
+        await asyncio.to_thread(_adopt, folder)
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
         writer = Writer(wal, address, partial(_connect, own_store, address, database=None), Gate(folder.path))
+        status = Status(folder.wal, 0, wal.why_refusing)
+        status.forget()
+        status.refresh = partial(report, wal, writer)
+        receivers = Receivers(arguments.receivers - 1, _for_receivers(arguments, folder), wal.look)
         writer.start()
         await _refuse_early(writer, address)
         watch = Watch(
@@ -85,27 +98,37 @@ async def _serve(arguments: argparse.Namespace) -> None:
             interval_s=arguments.watch_interval,
         )
         custodian = Custodian(connect=partial(_connect, own_store, address), address=address, settings=kept)
-        key = os.environ.get(INGEST_KEY, "")
-        door = Door(wal, key=key, hosts=() if key or not is_loopback(arguments.host) else LOCAL_NAMES)
-        stop_grpc = await serve_grpc(door, arguments.host, arguments.grpc_port)
-        server = http_server(HttpReceiver(door), timeout_graceful_shutdown=5, timeout_keep_alive=75)
-        serving = asyncio.create_task(server.serve(sockets=[http_socket]))
+        doors = await Doors.open(
+            wal, status, host=arguments.host, listener=listener, grpc_port=arguments.grpc_port, shared=shared
+        )
+        if shared:
+            status.start()
+        receivers.start()
         watching = asyncio.create_task(_start_when_ready(writer, watch, custodian))
         log.info(
             "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
         )
-        asked = asyncio.create_task(stop_signal())
-        await asyncio.wait({asked, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if not asked.done():
-            raise CollectorError("the HTTP server has ended by itself")
-        server.should_exit = True
-        await asyncio.gather(serving, stop_grpc(5.0))
+        await doors.until_asked_to_stop()
+        await asyncio.gather(doors.close(), asyncio.to_thread(receivers.stop))
         watching.cancel()
         await asyncio.to_thread(wal.close)
         await asyncio.to_thread(partial(writer.stop, drain_s=_DRAIN_S))
         await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
         await asyncio.to_thread(custodian.stop)
-        log.info("%s", door.counters)
+        await asyncio.to_thread(status.stop)
+        log.info("%s", doors.door.counters)
+
+
+def _adopt(folder: DataFolder) -> None:
+    """Seals what receivers of an earlier start have left open; they end within seconds of their collector."""
+    for number in receivers_in(folder.wal):
+        with folder.lock(f"receiver-{number}"):
+            recover_receiver(folder.wal, number)
+
+
+def _for_receivers(arguments: argparse.Namespace, folder: DataFolder) -> list[str]:
+    given = ["--data", str(folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
+    return [*given, "--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
 
 
 def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:

@@ -66,11 +66,13 @@ OPTIONS = (
         value="ADDRESS",
         help=f"address for spans; another than loopback needs {INGEST_KEY}",
     ),
-    Option(name="http_port", kind=int, default=4318, help="OTLP over HTTP, and /healthz"),
+    Option(name="http_port", kind=int, default=4318, help="OTLP over HTTP; /healthz, /readyz, /metrics"),
     Option(name="grpc_port", kind=int, default=4317, help="OTLP over gRPC"),
     Option(name="store_port", kind=int, default=8123, help="the embedded store's ClickHouse HTTP interface"),
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
+    Option(name="receivers", kind=int, default=1, help="processes that receive spans on the same ports"),
+    Option(name="wal_quota_mib", kind=int, default=4096, help="most that may wait for ClickHouse on disk, MiB"),
     Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
     Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
     Option(name="config", kind=Path, default=None, value="FILE", help="a YAML file with any of these options by name"),
@@ -89,6 +91,8 @@ class Options:
     store_port: int
     dashboard_port: int
     no_dashboard: bool
+    receivers: int
+    wal_quota_mib: int
     rules: Path | None
     retention: Path | None
     config: Path | None
@@ -149,7 +153,7 @@ def _convert(option: Option, value: Any, source: str) -> Any:
     if option.kind is bool:
         return _truth(value, source)
     if option.kind is int:
-        return _port(value, source)
+        return _port(value, source) if option.name.endswith("_port") else _number(value, source)
     if not isinstance(value, (str, Path)):
         raise ConfigError(f'{source}: "{value}" is not a text')
     return option.kind(value)
@@ -167,6 +171,13 @@ def _port(value: Any, source: str) -> int:
     text = str(value)
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise ConfigError(f'{source}: "{value}" is not a port; write a number from 1 to 65535')
+    return int(text)
+
+
+def _number(value: Any, source: str) -> int:
+    text = str(value)
+    if not text.isdecimal() or not 1 <= int(text) <= 2**31:
+        raise ConfigError(f'{source}: "{value}" is not a number from 1 on')
     return int(text)
 
 

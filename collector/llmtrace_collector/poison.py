@@ -19,6 +19,7 @@ from llmtrace_collector.folder import write_whole
 from llmtrace_collector.landings import Landing
 from llmtrace_collector.wal import Segment, dead
 from llmtrace_collector.wal.record import request_of, walk, with_request
+from llmtrace_collector.wal.recovery import items_in
 
 Insert = Callable[[str, bytes, str], None]
 """Inserts records into a table under a token ('' for none)."""
@@ -37,7 +38,7 @@ class Plan:
 
     @staticmethod
     def _path(segment: Segment) -> Path:
-        return segment.path.with_suffix(".plan")
+        return segment.path.with_name(f"{segment.token}.plan")
 
     @classmethod
     def load(cls, segment: Segment) -> Plan | None:
@@ -63,7 +64,7 @@ class Plan:
         for first, last in self._good():
             insert(landing.table, b"".join(records[first : last + 1]), f"{segment.token}:{first}-{last}")
         for number, reason in self.bad.items():
-            dead.bury(segment.path, str(number), records[number], reason)
+            dead.bury(segment.path, str(number), records[number], reason=reason, items=items_in(records[number]))
         self._path(segment).unlink(missing_ok=True)
 
     def _good(self) -> Iterator[tuple[int, int]]:

@@ -38,8 +38,8 @@ LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1", "host.docker.internal"
 """What a program on this machine, or in a container on it, calls it in the Host header."""
 
 
-def bind(host: str, port: int, option: str) -> socket.socket:
-    """A listening TCP socket.
+def bind(host: str, port: int, option: str, *, shared: bool = False) -> socket.socket:
+    """A listening TCP socket; a `shared` one can be bound by several processes of the same user at once.
 
     Raises:
         ConfigError: the port is taken, not allowed, or the address is not one of this machine.
@@ -49,6 +49,8 @@ def bind(host: str, port: int, option: str) -> socket.socket:
         family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(1024)
         listener.setblocking(False)

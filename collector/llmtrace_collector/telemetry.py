@@ -33,6 +33,13 @@ class Metric:
     labels: Labels = ()
     help: str
 
+    @property
+    def fixed(self) -> dict[str, str]:
+        """Labels that always have the same value: those the OTel Collector's dashboards group by."""
+        if self.name.startswith("otelcol_receiver_"):
+            return {"receiver": "otlp"}
+        return {"exporter": "clickhouse"} if self.name.startswith("otelcol_exporter_") else {}
+
 
 def _of_each_signal() -> Iterator[Metric]:
     for signal in Signal:
@@ -61,7 +68,42 @@ def _of_each_signal() -> Iterator[Metric]:
         )
 
 
-METRICS: tuple[Metric, ...] = (*_of_each_signal(),)
+_OWN = (
+    Metric(
+        name="otelcol_exporter_queue_size",
+        kind="gauge",
+        help="bytes in the log that ClickHouse does not have yet",
+    ),
+    Metric(
+        name="otelcol_exporter_queue_capacity",
+        kind="gauge",
+        help="most bytes that may wait: the quota of the log",
+    ),
+    Metric(name="otelcol_process_uptime_seconds", kind="counter", help="since the collector was started"),
+    Metric(name="otelcol_process_cpu_seconds", kind="counter", help="user and system time of all its processes"),
+    Metric(name="otelcol_process_memory_rss", kind="gauge", help="resident bytes of all its processes"),
+    Metric(
+        name="llmtrace_ledger_items",
+        kind="gauge",
+        labels=("signal", "term"),
+        help=(
+            "where everything is that was ever acknowledged, across restarts: accepted = stored + quarantined + waiting"
+            " + dead_lettered + discarded + missing, and missing must be 0"
+        ),
+    ),
+    Metric(name="llmtrace_log_segments", kind="gauge", help="sealed segments that wait for ClickHouse"),
+    Metric(name="llmtrace_log_oldest_seconds", kind="gauge", help="how long the oldest of them has waited"),
+    Metric(name="llmtrace_log_room_bytes", kind="gauge", help="what may still be accepted: of the quota and the disk"),
+    Metric(name="llmtrace_log_dead_letters", kind="gauge", help="files in wal/dead that a person should look at"),
+    Metric(name="llmtrace_store_reachable", kind="gauge", help="1 when the last thing asked of ClickHouse was done"),
+    Metric(
+        name="llmtrace_removed_segments",
+        kind="counter",
+        help="segments that were gone when they were to be stored: somebody removed them",
+    ),
+)
+
+METRICS: tuple[Metric, ...] = (*_of_each_signal(), *_OWN)
 """All of them."""
 
 _BY_NAME = {metric.name: metric for metric in METRICS}
@@ -83,10 +125,26 @@ def put(name: str, value: float, **labels: str) -> None:
         _values[key] = value
 
 
+def restore(file: Path) -> None:
+    """Begins with what a process before this one had counted, so that a restarted one goes on where it ended."""
+    counters = {metric.name for metric in METRICS if metric.kind == "counter"}
+    with _lock:
+        _values.update({key: value for key, value in merged({}, [file]).items() if key[0] in counters})
+
+
 def values() -> Values:
     """A copy of what this process has counted."""
     with _lock:
         return dict(_values)
+
+
+def grouped(name: str) -> dict[str, dict[str, int]]:
+    """The values of a metric with two labels: by the first, then by the second."""
+    found: dict[str, dict[str, int]] = {}
+    for (each, labels), value in values().items():
+        if each == name:
+            found.setdefault(labels[0], {})[labels[1]] = int(value)
+    return found
 
 
 def _key(name: str, labels: Mapping[str, str]) -> tuple[str, Labels]:
@@ -126,9 +184,9 @@ def exposition(held: Values) -> bytes:
                 family = Family(metric.name, f"{metric.help} ({metric.kind})", "unknown")
                 for (name, labels), value in sorted(held.items()):
                     if name == metric.name:
-                        family.add_sample(name, dict(zip(metric.labels, labels, strict=True)), value)
+                        family.add_sample(name, metric.fixed | dict(zip(metric.labels, labels, strict=True)), value)
                 if not family.samples and not metric.labels:
-                    family.add_sample(metric.name, {}, 0)
+                    family.add_sample(metric.name, metric.fixed, 0)
                 yield family
 
     return generate_latest(Once())

@@ -112,7 +112,7 @@ def segment_of_received(items: list[bytes]) -> bytes:
 def test_damage_and_a_torn_end_go_to_the_dead_letters_and_every_sound_record_stays(tmp_path: Path) -> None:
     good, bad = (encode(project="default", received_ns=1, request=body) for body in (b"good", b"bad"))
     shorter = bytes([bad[0] - 1]) + bad[1:]  # a length that lies
-    leave(tmp_path, "0001-aa.seg", good + shorter + good + bad[:-1] + b"?" + good + good[:7])
+    leave(tmp_path, "0001-aa.7.seg", good + shorter + good + bad[:-1] + b"?" + good + good[:7])
 
     wal = Wal(tmp_path)
     segment = wal.take(0)
@@ -130,7 +130,7 @@ def test_a_torn_end_alone_is_cut_in_place(tmp_path: Path) -> None:
     inode = file.stat().st_ino
     wal = Wal(tmp_path)
     wal.close()
-    sealed = file.with_suffix(".seg")
+    sealed = file.with_suffix(".0.seg")
     assert (sealed.read_bytes(), sealed.stat().st_ino) == (good, inode)
 
 
@@ -236,4 +236,4 @@ def test_a_closed_log_refuses_and_closing_twice_is_safe(tmp_path: Path) -> None:
     wal.close()
     wal.close()
     with pytest.raises(WalFullError, match="stopping"):
-        wal.append(b"x")
+        wal.append(encode(project="default", received_ns=1, request=b"x"))

@@ -35,7 +35,7 @@ def leave_segment(stack: Stack, *records: bytes, name: str = "000000000000000000
     """A segment as a collector that was killed leaves it."""
     traces = DataFolder(stack.data).wal / "traces"
     traces.mkdir(exist_ok=True, parents=True)
-    path = traces / f"{name}.seg"
+    path = traces / f"{name}.0.seg"
     path.write_bytes(b"".join(records))
     return path
 
@@ -130,7 +130,9 @@ def test_a_plan_that_was_noted_before_a_crash_is_carried_out_as_it_was_noted(tmp
         collector.kill_group()
         # As if it had been killed before the segment was deleted: the same ranges, under the same tokens.
         first.write_bytes(kept)
-        first.with_suffix(".plan").write_text(json.dumps({"bad": {"1": "why"}, "repaired": [], "records": 4}))
+        first.with_name("00000000000000000000000001-aaaaaaaa.plan").write_text(
+            json.dumps({"bad": {"1": "why"}, "repaired": [], "records": 4})
+        )
         again = stack.collector()
         wait_for(lambda: not first.exists())
         assert names(stack) == ["good 0", "good 1", "good 2"]

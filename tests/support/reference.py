@@ -12,6 +12,7 @@ from typing import Final
 
 from llmtrace.semconv import ATTRIBUTES, METRICS
 from llmtrace.settings import VARIABLES
+from llmtrace_collector.telemetry import METRICS as TELEMETRY
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -47,9 +48,18 @@ def metrics() -> Iterable[tuple[str, ...]]:
         )
 
 
+def telemetry() -> Iterable[tuple[str, ...]]:
+    """Every metric of the collector itself."""
+    yield ("metric", "kind", "labels", "meaning")
+    for metric in TELEMETRY:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield (f"`{metric.name}`", metric.kind, labels, metric.help)
+
+
 TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {
     "attributes": attributes,
     "metrics": metrics,
+    "telemetry": telemetry,
     "variables": variables,
 }
 

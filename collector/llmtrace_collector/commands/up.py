@@ -93,6 +93,7 @@ def _collector(options: Options, data: Path, watch_interval_s: float) -> Service
     arguments = ["--data", str(data), "--host", options.host]
     arguments += ["--http-port", str(options.http_port), "--grpc-port", str(options.grpc_port)]
     arguments += ["--store-url", options.store_url, "--dashboard-url", options.dashboard_url]
+    arguments += ["--receivers", str(options.receivers), "--wal-quota-mib", str(options.wal_quota_mib)]
     arguments += ["--watch-interval", str(watch_interval_s)]
     server_arguments, environ = _server(options)
     arguments += server_arguments

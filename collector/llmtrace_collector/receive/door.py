@@ -20,7 +20,7 @@ from llmtrace_collector import otlp, telemetry
 from llmtrace_collector.otlp_json import JsonError, TooManyValuesError, read_json
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.signals import Signal
-from llmtrace_collector.wal import Wal, WalFullError
+from llmtrace_collector.wal import Appender, WalFullError
 from llmtrace_collector.wal.record import encode
 
 MAX_REQUEST_BYTES = 64 * 1024**2
@@ -58,7 +58,7 @@ class Accepted:
 class Door:
     """Judges bodies and puts the good ones into the log."""
 
-    def __init__(self, wal: Wal, *, key: str = "", hosts: Collection[str] = ()) -> None:
+    def __init__(self, wal: Appender, *, key: str = "", hosts: Collection[str] = ()) -> None:
         """`key` is the bearer token every sender must give; '' asks for none.
 
         `hosts` are the names HTTP requests may call this machine by; none: any.

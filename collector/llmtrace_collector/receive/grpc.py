@@ -69,14 +69,16 @@ async def _refuse(context: grpc.aio.ServicerContext[Any, Any], refused: RefusedE
     await context.abort(_CODES[refused.fault.grpc_code], str(refused), tuple(trailers))
 
 
-async def serve_grpc(door: Door, host: str, port: int) -> Callable[[float], Awaitable[None]]:
+async def serve_grpc(door: Door, host: str, port: int, *, shared: bool = False) -> Callable[[float], Awaitable[None]]:
     """Starts the gRPC server and gives the function that stops it, with a grace in seconds.
+
+    A `shared` port is one that other processes of ours listen on too.
 
     Raises:
         ConfigError: the port is taken.
     """
     server = grpc.aio.server(
-        options=[("grpc.max_receive_message_length", MAX_REQUEST_BYTES), ("grpc.so_reuseport", 0)],
+        options=[("grpc.max_receive_message_length", MAX_REQUEST_BYTES), ("grpc.so_reuseport", int(shared))],
     )
     server.add_generic_rpc_handlers((GrpcReceiver(door),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -6,6 +6,7 @@ carry a `google.rpc.Status` in the request's encoding, 503 a `Retry-After`, and 
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import logging
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from llmtrace_collector.receive.door import Accepted, Door
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.serving import instance
 from llmtrace_collector.signals import Signal
+from llmtrace_collector.status import PATHS as STATUS_PATHS
+from llmtrace_collector.status import Status
 
 Scope = Mapping[str, Any]
 
@@ -32,8 +35,9 @@ _TYPES = {PROTOBUF, JSON}
 class HttpReceiver:
     """The ASGI application."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, status: Status) -> None:
         self._door = door
+        self._status = status
         self._version = importlib.metadata.version("llmtrace-otel").encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,6 +67,9 @@ class HttpReceiver:
             await accept(send, _told(signal, accepted), content_type(headers))
         elif path == "/healthz" and method in {"GET", "HEAD"}:
             await self._health(send)
+        elif path in STATUS_PATHS and method in {"GET", "HEAD"}:
+            status, kind, body = await asyncio.to_thread(self._status.answer, path)
+            await answer(send, status, body, [(b"content-type", kind.encode())])
         else:
             raise RefusedError(
                 Fault.NOWHERE,

@@ -87,6 +87,7 @@ ROLLUPS = (Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, u
 
 APART = {
     "alert_deliveries": "ids of events and hosts of receivers, nobody's data",
+    "ingested": "counts by project and day, nobody's data",
     "schema_migrations": "which versions were applied",
     "retention": "how long tables are kept",
 }

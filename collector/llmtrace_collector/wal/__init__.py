@@ -3,6 +3,6 @@
 from llmtrace_collector.wal.limits import WalLimits
 from llmtrace_collector.wal.room import WalFullError
 from llmtrace_collector.wal.segment import Segment
-from llmtrace_collector.wal.wal import Wal
+from llmtrace_collector.wal.wal import Appender, ReceiverLog, Wal
 
-__all__ = ["Segment", "Wal", "WalFullError", "WalLimits"]
+__all__ = ["Appender", "ReceiverLog", "Segment", "Wal", "WalFullError", "WalLimits"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.wal.limits import WalLimits
-from llmtrace_collector.wal.segment import OPEN, SEALED
+from llmtrace_collector.wal.recovery import OPEN, sealed_name
 
 
 class ActiveSegment:
@@ -25,8 +25,10 @@ class ActiveSegment:
         self._weight = 0
         self.size_bytes = 0
         """Durable bytes."""
+        self.items = 0
+        """In them."""
 
-    def write(self, data: bytes, weight: int) -> None:
+    def write(self, data: bytes, *, weight: int, items: int) -> None:
         """Appends `data` and returns when it is durable; on an error the file is as it was before.
 
         Raises:
@@ -45,6 +47,7 @@ class ActiveSegment:
             raise
         self.size_bytes += len(data)
         self._weight += weight
+        self.items += items
 
     def _create(self) -> int:
         """The file, named by the time and by chance, so that no other ever has its name."""
@@ -79,7 +82,7 @@ class ActiveSegment:
         if not self.size_bytes:
             self.path.unlink(missing_ok=True)
             return None
-        sealed = self.path.with_suffix(SEALED)
+        sealed = sealed_name(self.path, self.items)
         self.path.rename(sealed)
         # Not synced: after a power loss the old name is found, which is mended and sealed at the next start.
         return sealed

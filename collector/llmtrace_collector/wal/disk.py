@@ -21,18 +21,24 @@ class Disk:
 
     def why_full(self, size: int) -> str:
         """Why `size` more bytes would not fit above the reserve; '' when they do."""
+        room_bytes = self.room_bytes()
+        if self._fault:
+            return self._fault
+        return f"the disk of {self._folder} is full" if size > room_bytes else ""
+
+    def room_bytes(self) -> int:
+        """Free above the reserve; 0 when it cannot be asked, negative when the reserve is used."""
         now = time.monotonic()
         if now - self._asked_at > 0.1:
             self._asked_at = now
             self._ask()
-        if self._fault:
-            return self._fault
-        return f"the disk of {self._folder} is full" if size > self._room_bytes else ""
+        return self._room_bytes
 
     def _ask(self) -> None:
         try:
             usage = os.statvfs(self._folder)
         except OSError as error:
+            self._room_bytes = 0
             self._fault = f"the folder {self._folder} cannot be used ({error.strerror})"
             return
         self._fault = ""

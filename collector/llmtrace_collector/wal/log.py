@@ -3,11 +3,11 @@
 append() ──> pending ──> committer thread: one write + one fdatasync for all that waits ──> futures resolve
                                │
                                ▼
-    traces/00000001763820000000000000-1f2e3d4c.open  grows until it is large, heavy or 1 s old, then is sealed:
-    traces/00000001763819999000000000-9a8b7c6d.seg   waits for the writer (`backlog`)
+    traces/00000001763820000000000000-1f2e3d4c.open      grows until it is large, heavy or 1 s old, then is sealed:
+    traces/00000001763819999000000000-9a8b7c6d.120.seg   120 spans that wait for the writer (`backlog`)
 
 The name is a time and chance, so that a token is never used twice and order is kept. What a killed process left open
-is mended and sealed at the next start (`recovery`).
+is mended and sealed at the next start (`recovery`). What is in the files: `record`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmtrace_collector.wal.active import ActiveSegment
+from llmtrace_collector.wal.books import Books
 from llmtrace_collector.wal.limits import WalLimits
+from llmtrace_collector.wal.record import items_of
 from llmtrace_collector.wal.room import Room, WalFullError
-from llmtrace_collector.wal.segment import SEALED, Segment
+from llmtrace_collector.wal.segment import Segment
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class _Entry:
 
     record: bytes
     weight: int
+    items: int
     written: Future[None]
 
 
@@ -40,7 +43,7 @@ class Log:
     """Appends to one folder. Thread-safe; one `Log` per folder (the caller holds a lock)."""
 
     def __init__(self, folder: Path, limits: WalLimits, room: Room, sealed: Callable[[Segment], None]) -> None:
-        """The folder is there and nothing in it is open; `sealed` is told of each segment that is complete."""
+        """The folder is there and recovered; `sealed` is told of each segment that is complete."""
         self.folder = folder
         self._limits = limits
         self._room = room
@@ -52,11 +55,12 @@ class Log:
         self._closing = False
         self.fault = ""
         """Why the last commit failed; '' when it did not."""
-        self._active = ActiveSegment(folder, _last_number(folder))
+        self._books = Books.read(folder)
+        self._active = ActiveSegment(folder, self._books.last)
         self._committer = threading.Thread(target=self._run, name=f"wal-{folder.name}", daemon=True)
         self._committer.start()
 
-    def append(self, record: bytes, weight: int) -> Future[None]:
+    def append(self, record: bytes, *, weight: int) -> Future[None]:
         """Queues one encoded record; the future resolves when it is on disk, or fails with `WalFullError`.
 
         Raises:
@@ -66,7 +70,7 @@ class Log:
             if reason := self.why_ended():
                 raise WalFullError(reason)
             self._room.reserve(len(record))
-            entry = _Entry(record=record, weight=max(weight, len(record)), written=Future())
+            entry = _Entry(record=record, weight=max(weight, len(record)), items=items_of(record), written=Future())
             self._pending.append(entry)
             self._work.notify()
         return entry.written
@@ -111,7 +115,8 @@ class Log:
         data = b"".join(entry.record for entry in batch)
         failure: OSError | None = None
         try:
-            self._active.write(data, sum(entry.weight for entry in batch))
+            weight, items = sum(entry.weight for entry in batch), sum(entry.items for entry in batch)
+            self._active.write(data, weight=weight, items=items)
         except OSError as error:
             failure = error
             self._room.given_up(len(data))
@@ -136,12 +141,13 @@ class Log:
         self._seal()
 
     def _seal(self) -> None:
-        if path := self._active.seal():
-            self._sealed(Segment(path=path, size_bytes=self._active.size_bytes))
-        self._active = ActiveSegment(self.folder, self._active.number)
-
-
-def _last_number(folder: Path) -> int:
-    """The number of the newest segment in a folder; 0 when there is none."""
-    names = (path.name.partition("-")[0] for path in folder.glob(f"*{SEALED}"))
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+        active = self._active
+        self._active = ActiveSegment(self.folder, active.number)
+        path = active.seal()
+        if path is None:
+            return
+        try:
+            self._books = self._books.counted(self.folder, active.number, active.items)
+        except OSError as error:
+            log.error("the books in %s cannot be written (%s): they will differ", self.folder, error.strerror)
+        self._sealed(Segment(path=path, size_bytes=active.size_bytes))

@@ -64,18 +64,27 @@ class Record:
     @classmethod
     def decode(cls, content: bytes | memoryview) -> Record:
         """Reads one sound record."""
-        view = memoryview(content)
-        at = _read_varint(view, 0)[1] + _HEAD_BYTES
-        (_, received_ns) = _RECEIVED.unpack_from(view, at)
-        length, at = _read_varint(view, at + _RECEIVED.size + 1)
-        project = bytes(view[at : at + length]).decode()
-        at += length
-        items = 0
-        if view[at] == _ITEMS_TAG:
-            (_, items) = _ITEMS.unpack_from(view, at)
-            at += _ITEMS.size
-        _, at = _read_varint(view, at + 1)
-        return cls(project=project, received_ns=received_ns, items=items, request=bytes(view[at:]))
+        project, received_ns, items, request = _fields(memoryview(content))
+        return cls(project=project, received_ns=received_ns, items=items, request=bytes(request))
+
+
+def items_of(record: bytes | memoryview) -> int:
+    """How many items one sound record says it holds; its request is not copied."""
+    return _fields(memoryview(record))[2]
+
+
+def _fields(view: memoryview) -> tuple[str, int, int, memoryview]:
+    at = _read_varint(view, 0)[1] + _HEAD_BYTES
+    (_, received_ns) = _RECEIVED.unpack_from(view, at)
+    length, at = _read_varint(view, at + _RECEIVED.size + 1)
+    project = bytes(view[at : at + length]).decode()
+    at += length
+    items = 0
+    if view[at] == _ITEMS_TAG:
+        (_, items) = _ITEMS.unpack_from(view, at)
+        at += _ITEMS.size
+    _, at = _read_varint(view, at + 1)
+    return project, received_ns, items, view[at:]
 
 
 def encode(*, project: str, received_ns: int, request: bytes, items: int = 0) -> bytes:

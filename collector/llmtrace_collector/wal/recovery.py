@@ -14,21 +14,25 @@ from pathlib import Path
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import sync_folder, write_whole
 from llmtrace_collector.wal import dead
-from llmtrace_collector.wal.record import Place, walk
+from llmtrace_collector.wal.books import Books
+from llmtrace_collector.wal.record import Place, items_of, walk
 
 log = logging.getLogger(__name__)
 
+OPEN, SEALED = ".open", ".seg"
+
 
 def recover(folder: Path) -> None:
-    """Mends and seals what a process that ended without a word left open in a folder of its own.
+    """Mends, counts and seals what a process that ended without a word left in a folder of its own.
 
     Raises:
         ConfigError: a file can be neither read nor mended.
     """
-    for path in sorted(folder.glob("*.open")):
+    # A sealed name without a count is from before there were books.
+    for path in sorted([*folder.glob(f"*{OPEN}"), *(p for p in folder.glob(f"*{SEALED}") if p.name.count(".") == 1)]):
         try:
             if mend(path):
-                path.rename(path.with_suffix(".seg"))
+                path.rename(sealed_name(path, items_in(path.read_bytes())))
             else:
                 path.unlink()
         except OSError as error:
@@ -36,6 +40,26 @@ def recover(folder: Path) -> None:
                 f"the segment {path} cannot be mended ({error.strerror}): make room on its disk or mend its permissions"
             ) from error
     sync_folder(folder)
+    _count(folder)
+
+
+def _count(folder: Path) -> None:
+    """Counts what has its last name and did not get into the books any more."""
+    books = Books.read(folder)
+    for path in sorted(folder.glob(f"*{SEALED}")):
+        number, items = path.name.partition("-")[0], path.name.split(".")[1]
+        if number.isdecimal() and int(number) > books.last:
+            books = books.counted(folder, int(number), int(items))
+
+
+def sealed_name(path: Path, items: int) -> Path:
+    """The last name of a segment with so many items."""
+    return path.with_name(f"{path.name.partition('.')[0]}.{items}{SEALED}")
+
+
+def items_in(records: bytes) -> int:
+    """Spans, log records or metric points in sound records."""
+    return sum(items_of(memoryview(records)[place.start : place.end]) for place in walk(records))
 
 
 def mend(path: Path) -> int:
@@ -45,14 +69,16 @@ def mend(path: Path) -> int:
     gaps = list(_gaps(places, len(content)))
     if not gaps:
         return len(content)
-    for start, end in gaps:
-        _bury(path, content, start, end)
-    kept = sum(place.end - place.start for place in places)
-    if gaps == [(kept, len(content))]:
-        _cut(path, kept)
+    sound = b"".join(content[place.start : place.end] for place in places)
+    # What a sealed segment was counted to hold and does not hold any more was in the damaged bytes, or cut off.
+    missing = max(0, int(path.name.split(".")[1]) - items_in(sound)) if path.name.count(".") > 1 else 0
+    for nth, (start, end) in enumerate(gaps):
+        _bury(path, content, start, end, missing if nth == 0 else 0)
+    if gaps == [(len(sound), len(content))]:
+        _cut(path, len(sound))
     else:
-        write_whole(path, b"".join(content[place.start : place.end] for place in places))
-    return kept
+        write_whole(path, sound)
+    return len(sound)
 
 
 def _gaps(places: list[Place], size: int) -> Iterator[tuple[int, int]]:
@@ -61,11 +87,11 @@ def _gaps(places: list[Place], size: int) -> Iterator[tuple[int, int]]:
     return ((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
 
 
-def _bury(path: Path, content: bytes, start: int, end: int) -> None:
-    at_end = end == len(content)
-    what = "a write that was cut short and never acknowledged, or damage" if at_end else "damage on disk"
+def _bury(path: Path, content: bytes, start: int, end: int, items: int) -> None:
+    torn = end == len(content) and path.suffix == OPEN
+    what = "a write that was cut short and never acknowledged, or damage" if torn else "damage on disk"
     log.log(
-        logging.WARNING if at_end else logging.ERROR,
+        logging.WARNING if torn else logging.ERROR,
         "%s holds %d bytes at %d without a right checksum (%s): they go to the dead letters",
         path.name,
         end - start,
@@ -73,9 +99,9 @@ def _bury(path: Path, content: bytes, start: int, end: int) -> None:
         what,
     )
     try:
-        dead.bury(path, f"at-{start}", content[start:end], f"the checksum is wrong: {what}")
+        dead.bury(path, f"at-{start}", content[start:end], reason=f"the checksum is wrong: {what}", items=items)
     except OSError as error:
-        if not at_end:
+        if not torn:
             raise
         log.error("there is no room to keep the torn end of %s (%s)", path.name, error.strerror)
 

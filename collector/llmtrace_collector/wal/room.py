@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -17,8 +18,10 @@ class WalFullError(CollectorError):
 class Room:
     """Shared by the logs of all signals. Thread-safe."""
 
-    def __init__(self, folder: Path, limits: WalLimits) -> None:
+    def __init__(self, folder: Path, limits: WalLimits, *, elsewhere: bool = False) -> None:
+        """`elsewhere`: what waits is told by the process that empties the log (`publish`), about once a second."""
         self._limits = limits
+        self._told = folder / "waiting" if elsewhere else None
         self._disk = Disk(folder, limits)
         # Guards what follows.
         self._lock = threading.Lock()
@@ -42,12 +45,20 @@ class Room:
             return self._why_refusing(size)
 
     def _why_refusing(self, size: int) -> str:
-        waiting = self._on_disk_bytes + self._in_memory_bytes + size
+        waiting = self._waiting() + size
         if waiting > self._limits.quota_bytes:
             return f"{waiting:,} bytes wait for ClickHouse, the quota is {self._limits.quota_bytes:,}"
         if self._in_memory_bytes + size > self._limits.in_memory_bytes:
             return "the disk does not keep up"
         return self._disk.why_full(self._in_memory_bytes + size)
+
+    def _waiting(self) -> int:
+        return self._on_disk_bytes + self._in_memory_bytes + (_published(self._told) if self._told else 0)
+
+    def left_bytes(self) -> int:
+        """What may still be taken: the least of the quota's rest and the disk's room above the reserve."""
+        with self._lock:
+            return max(0, min(self._limits.quota_bytes - self._waiting(), self._disk.room_bytes()))
 
     def written(self, size: int) -> None:
         """What was reserved is on disk now."""
@@ -70,3 +81,19 @@ class Room:
         """On disk and not yet in ClickHouse."""
         with self._lock:
             return self._on_disk_bytes
+
+
+def publish(folder: Path, backlog_bytes: int) -> None:
+    """Tells the receiver processes how much waits in all."""
+    descriptor = os.open(folder / "waiting", os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(descriptor, backlog_bytes.to_bytes(8, "little", signed=True), 0)
+    finally:
+        os.close(descriptor)
+
+
+def _published(file: Path) -> int:
+    try:
+        return max(0, int.from_bytes(file.read_bytes(), "little", signed=True))
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,62 @@
+"""The doors of one process: HTTP and gRPC over one judgement, and what it tells about itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+from llmtrace_collector.errors import CollectorError
+from llmtrace_collector.names import INGEST_KEY
+from llmtrace_collector.receive.door import Door
+from llmtrace_collector.receive.grpc import serve_grpc
+from llmtrace_collector.receive.http import HttpReceiver
+from llmtrace_collector.serving import LOCAL_NAMES, HttpServer, http_server, is_loopback, stop_signal
+from llmtrace_collector.status import Status
+from llmtrace_collector.wal import Appender
+
+_GRACE_S = 5
+
+
+class Doors:
+    """Open from `open` to `close`."""
+
+    def __init__(
+        self, door: Door, server: HttpServer, serving: asyncio.Task[None], stop_grpc: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self.door = door
+        self._server = server
+        self._serving = serving
+        self._stop_grpc = stop_grpc
+
+    @classmethod
+    async def open(
+        cls, wal: Appender, status: Status, *, host: str, listener: socket.socket, grpc_port: int, shared: bool
+    ) -> Doors:
+        """Opens both; `shared` ports are those that other processes of ours listen on too.
+
+        Raises:
+            ConfigError: the gRPC port is taken.
+        """
+        key = os.environ.get(INGEST_KEY, "")
+        door = Door(wal, key=key, hosts=() if key or not is_loopback(host) else LOCAL_NAMES)
+        stop_grpc = await serve_grpc(door, host, grpc_port, shared=shared)
+        server = http_server(HttpReceiver(door, status), timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=75)
+        return cls(door, server, asyncio.create_task(server.serve(sockets=[listener])), stop_grpc)
+
+    async def until_asked_to_stop(self) -> None:
+        """Returns when this process is asked to stop.
+
+        Raises:
+            CollectorError: a server has ended by itself.
+        """
+        asked = asyncio.create_task(stop_signal())
+        await asyncio.wait({asked, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            raise CollectorError("the HTTP server has ended by itself")
+
+    async def close(self) -> None:
+        """Takes nothing new and answers what has begun."""
+        self._server.should_exit = True
+        await asyncio.gather(self._serving, self._stop_grpc(_GRACE_S))

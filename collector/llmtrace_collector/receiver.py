@@ -1,0 +1,56 @@
+"""A further receiver process: `python -m llmtrace_collector.receiver --number K ...`, started by the collector.
+
+It takes what comes on the shared ports into a log of its own, wal/receivers/K; the collector's writer empties it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from llmtrace_collector import telemetry
+from llmtrace_collector.doors import Doors
+from llmtrace_collector.folder import DataFolder, made
+from llmtrace_collector.serving import bind, run
+from llmtrace_collector.status import Status
+from llmtrace_collector.wal import ReceiverLog, WalLimits
+from llmtrace_collector.wal.places import receiver_folder
+
+
+def main() -> int:
+    """Runs the receiver until it is asked to stop; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m llmtrace_collector.receiver", description=__doc__)
+    parser.add_argument("--number", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--http-port", type=int, required=True)
+    parser.add_argument("--grpc-port", type=int, required=True)
+    parser.add_argument("--wal-quota-mib", type=int, required=True)
+    arguments = parser.parse_args()
+    return run(f"receiver-{arguments.number}", lambda: _serve(arguments))
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    folder = DataFolder(arguments.data)
+    tempfile.tempdir = str(made(folder.path / "tmp"))
+    with folder.lock(f"receiver-{arguments.number}"):
+        listener = bind(arguments.host, arguments.http_port, "--http-port", shared=True)
+        limits = WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2)
+        wal = ReceiverLog(folder.wal, arguments.number, limits)
+        telemetry.restore(receiver_folder(folder.wal, arguments.number) / "telemetry.json")
+        status = Status(folder.wal, arguments.number, wal.why_refusing)
+        status.start()
+        doors = await Doors.open(
+            wal, status, host=arguments.host, listener=listener, grpc_port=arguments.grpc_port, shared=True
+        )
+        await doors.until_asked_to_stop()
+        await doors.close()
+        await asyncio.to_thread(wal.close)
+        await asyncio.to_thread(status.stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
