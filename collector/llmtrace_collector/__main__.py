@@ -89,7 +89,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         status.refresh = partial(report, wal, writer)
         receivers = Receivers(arguments.receivers - 1, _for_receivers(arguments, folder), wal.look)
         writer.start()
-        await _refuse_early(writer, address)
+        await _refuse_early(writer, arguments.clickhouse and address.shown)
         watch = Watch(
             rules=rules,
             connect=partial(_connect, own_store, address),
@@ -145,17 +145,14 @@ def _connect(own_store: DataFolder | None, address: Address, *, database: str | 
     return connect(address, database=database)
 
 
-async def _refuse_early(writer: Writer, address: Address) -> None:
+async def _refuse_early(writer: Writer, server: str) -> None:
     """A store that refuses for good is the operator's to mend before anything is accepted.
 
     One that is down or slow is not waited for: spans are accepted and wait in the log.
     """
-    if not await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S):
-        log.warning(
-            "ClickHouse at %s has not answered for %.0f s: accepted spans wait in the log",
-            address.shown,
-            _FIRST_ANSWER_S,
-        )
+    if not await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S) and server:
+        seconds = f"{_FIRST_ANSWER_S:.0f} s"
+        log.warning("ClickHouse at %s is silent or slow (%s): accepted spans wait in the log", server, seconds)
     if writer.refusal:
         raise ConfigError(writer.refusal)
 

@@ -66,6 +66,7 @@ def play(*, collector_url: str, duration_s: float, calls_per_s: float, seed: int
     ):
         async_client = AsyncOpenAI(base_url=provider.base_url, api_key="demo", max_retries=0)
         player = Player(client, async_client, tracer, rng)
+        player.open()
         while time.monotonic() < deadline and not stop.is_set():
             if rng.random() < 0.15:
                 runner.run(player.play_some_async())

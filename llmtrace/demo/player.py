@@ -36,6 +36,13 @@ class Player:
             (7, self._embed),
         )
 
+    def open(self) -> None:
+        """A few dear calls of one heavy user: the small budget fires on a slow machine and in a short play too."""
+        scene = Scene(user=HEAVY_USERS[0], session=f"{HEAVY_USERS[0]}-s1", model="gpt-4o", question=QUESTIONS[0])
+        with llmtrace.context(user=scene.user, session=scene.session):
+            for _ in range(3):
+                _forgiving(lambda: self._chat(scene))
+
     def play_one(self) -> None:
         """One scene with a plain client; sometimes under a span of the app's own."""
         scene = self._scene()

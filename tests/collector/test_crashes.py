@@ -83,9 +83,11 @@ def test_every_acknowledged_span_is_stored_exactly_once(tmp_path: Path) -> None:
         threading.Event().wait(0.5)
         load.stop()
         assert collector.stop() == 0
+        # On a busy machine it leaves in the log what it could not store in its last seconds; the next one stores it.
+        collector = stack.collector()
+        wait_for(lambda: load.acknowledged <= ids(stack), 60, what="the acknowledged spans")
+        assert collector.stop() == 0
         stored = [row[0] for row in stack.reader().query("SELECT span_id FROM spans").result_rows]
-        lost = load.acknowledged - set(stored)
-        assert not lost, f"{len(lost)} of {len(load.acknowledged)} acknowledged spans are lost"
         assert len(stored) == len(set(stored)), "a span is stored twice"
         assert set(stored) <= load.acknowledged | load.unknown
         rollup = stack.reader().query("SELECT sum(calls) FROM spend_1m").result_rows[0][0]

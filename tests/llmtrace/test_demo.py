@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from typing import Any
 
 import openai
@@ -49,8 +50,16 @@ def test_base_url_of_a_stopped_provider_says_what_to_do() -> None:
 
 def test_the_play_makes_calls_errors_and_money() -> None:
     tally = play(collector_url="http://127.0.0.1:9", duration_s=2.0, calls_per_s=60.0, seed=17, stop=threading.Event())
-    assert tally.counts["calls"] > 10
+    assert tally.counts["calls"] > 3, "nothing after the opening"
     assert tally.usd > 0
+
+
+def test_the_shortest_play_spends_more_than_the_budget_of_the_demo() -> None:
+    for seed in range(5):
+        tally = play(
+            collector_url="http://127.0.0.1:9", duration_s=0.01, calls_per_s=60.0, seed=seed, stop=threading.Event()
+        )
+        assert tally.usd > Decimal("0.05")
 
 
 @pytest.mark.processes
