@@ -156,13 +156,16 @@ def test_copies_of_a_client_are_seen(traces: Any, fake: Any, client: Any) -> Non
 
 
 def test_each_page_of_a_list_is_one_call(traces: Any) -> None:
-    pages = [
-        {"object": "list", "data": [{"id": "job-1"}], "has_more": True},
-        {"object": "list", "data": [{"id": "job-2"}], "has_more": False},
-    ]
-    with _mocked(openai.OpenAI, lambda _: httpx2.Response(200, json=pages.pop(0))) as client:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.query.decode())
+        jobs = [{"id": f"job-{len(asked)}"}] if len(asked) < 3 else []  # an older client asks until there are none
+        return httpx2.Response(200, json={"object": "list", "data": jobs, "has_more": len(asked) < 2})
+
+    with _mocked(openai.OpenAI, answer) as client:
         assert [job.id for job in client.fine_tuning.jobs.list()] == ["job-1", "job-2"]
-    assert [span.name for span in traces.spans()] == ["fine_tuning.jobs", "fine_tuning.jobs"]
+    assert [span.name for span in traces.spans()] == ["fine_tuning.jobs"] * len(asked)
 
 
 # --- clients of the app's own ------------------------------------------------------------------------------------

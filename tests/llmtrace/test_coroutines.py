@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
@@ -65,12 +66,12 @@ def test_a_call_finished_in_another_context_gives_its_answer(begun: Any, traces:
 def test_what_is_thrown_into_a_call_in_another_context_comes_out_as_it_is(begun: Any, traces: Any) -> None:
     def test(call: Coroutine[Any, Any, Any]) -> None:
         contextvars.copy_context().run(call.send, None)
-        with pytest.raises(KeyError, match="of the app"):
-            contextvars.copy_context().run(call.throw, KeyError("of the app"))
+        with pytest.raises(asyncio.CancelledError, match="of the app"):
+            contextvars.copy_context().run(call.throw, asyncio.CancelledError("of the app"))
 
     begun(test)
     assert failed(traces.spans()[-1])
-    assert attributes(traces.spans()[-1])["error.type"] == "KeyError"
+    assert attributes(traces.spans()[-1])["error.type"] == "CancelledError"
 
 
 def test_a_call_closed_where_it_began_is_not_left_current(begun: Any, traces: Any) -> None:
