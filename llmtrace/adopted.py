@@ -98,7 +98,7 @@ class Adopted:
             return original(*args, **kwargs)
 
     def _shutdown_around(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self._worker.drain(DRAIN_TIMEOUT_S)
+        self._worker.drain_finally()
         return original(*args, **kwargs)
 
     def _add_processor(self, settings: Settings) -> OurSpansProcessor | None:

@@ -124,8 +124,8 @@ class AdoptedMeters:
         self.provider = provider
         self._worker = worker
         self._patches = Patches(provider)
-        self._patches.put_around("force_flush", self._after_the_worker)
-        self._patches.put_around("shutdown", self._after_the_worker)
+        self._patches.put_around("force_flush", self._flush_around)
+        self._patches.put_around("shutdown", self._shutdown_around)
         # Registered after the provider's own exit handler, hence run before it.
         run_at_exit(self._exit)
 
@@ -134,8 +134,12 @@ class AdoptedMeters:
         forget_at_exit(self._exit)
         self._patches.undo()
 
-    def _after_the_worker(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _flush_around(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self._worker.drain(patience_s(args, kwargs))
+        return original(*args, **kwargs)
+
+    def _shutdown_around(self, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._worker.drain_finally()
         return original(*args, **kwargs)
 
     def _exit(self) -> None:
