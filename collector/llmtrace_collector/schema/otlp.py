@@ -135,13 +135,18 @@ def last_text(messages: str) -> str:
     return f"JSONExtractString(arrayFirst(p->JSONExtractString(p,'type')='text',{parts}),'content')"
 
 
+def histogram_bucket(value: str) -> str:
+    """SQL for the number of the histogram bucket of `value`: eight for each power of two, -1 for 0."""
+    return f"toInt16(if({value} > 0, floor(8 * log2({value})), -1))"
+
+
 _MACRO = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
 
 
 def expand(sql: str, *, dedup_window: int = 10_000) -> str:
     """The SQL of a migration with its macros replaced.
 
-    `{resource_spans_type}`, `{durable_dedup}`, `{span_map:EXPR}`, `{map:EXPR}` and `{last_text:EXPR}`.
+    `{resource_spans_type}`, `{durable_dedup}`, `{span_map:EXPR}`, `{map:EXPR}`, `{last_text:EXPR}` and `{bucket:EXPR}`.
 
     `dedup_window` is how many inserted blocks each table remembers by token: far above the number of segments that
     can be waiting for a replay. Raises `KeyError` on a macro that is not known.
@@ -156,6 +161,7 @@ def expand(sql: str, *, dedup_window: int = 10_000) -> str:
         "span_map": lambda attributes: attributes_as_map(attributes, SPAN_DEPTH),
         "map": lambda attributes: attributes_as_map(attributes, OTHER_DEPTH),
         "last_text": last_text,
+        "bucket": histogram_bucket,
     }
 
     def one(match: re.Match[str]) -> str:

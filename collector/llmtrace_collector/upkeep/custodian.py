@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmtrace_collector.database import Address, faults
 from llmtrace_collector.errors import StoreError
+from llmtrace_collector.schema.backfill import backfill
 from llmtrace_collector.upkeep import reach, retention
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _REST_S = 30.0
 
 
 class Custodian:
-    """Applies the retention of the file it was started with, once ClickHouse answers."""
+    """Applies the retention of the file it was started with and fills new rollups, once ClickHouse answers."""
 
     def __init__(
         self, *, connect: Callable[[], Client], address: Address, settings: Sequence[retention.Setting]
@@ -59,3 +60,4 @@ class Custodian:
         retention.store(client, self._settings, who=reach.whoever())
         for table in retention.apply(client):
             log.info("the retention of %s was changed", table)
+        backfill(client, given_up=self._stop.is_set)

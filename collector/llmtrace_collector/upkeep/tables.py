@@ -83,7 +83,12 @@ KEPT = (
 )
 """In the order of deletion: what is found by its span comes before the spans."""
 
-ROLLUPS = (Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),)
+ROLLUPS = (
+    Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),
+    Rollup(name="span_1h", view="span_1h_mv", time="hour", days=400),
+    Rollup(name="traces", view="traces_mv", time="hour", days=90),
+    Rollup(name="dim_values", view="dim_values_mv", time="day", days=90, bucket="toStartOfDay"),
+)
 
 APART = {
     "alert_deliveries": "ids of events and hosts of receivers, nobody's data",
