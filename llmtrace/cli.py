@@ -48,6 +48,11 @@ COMMANDS = {
         help="how long data is kept; delete, export and import it",
         extra="all",
     ),
+    "wal": Command(
+        module="llmtrace_collector.commands.wal",
+        help="look into the write-ahead log, check it, send dead letters again",
+        extra="all",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

@@ -2,12 +2,11 @@
 
 Found by halving, with a table that stores nothing. A record is repaired when the way upb writes its request is taken:
 protobuf allows more than ClickHouse's parser does (`otlp.canonical`). What will be done is noted durably before the
-first insert, so that a crash in between repeats the same ranges under the same tokens.
+first insert, so that a crash in between repeats the same records under the same token.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,21 +55,18 @@ class Plan:
         write_whole(self._path(segment), json.dumps(noted).encode())
 
     def carry_out(self, insert: Insert, landing: Landing, segment: Segment, content: bytes) -> None:
-        """Inserts each range of good records under a token of its own and buries the bad ones; safe to repeat."""
-        records = [
+        """Inserts the good records under one token and buries the bad ones; safe to repeat."""
+        records = split(content)
+        good = [
             canonical_record(landing, record) if number in self.repaired else record
-            for number, record in enumerate(split(content))
+            for number, record in enumerate(records)
+            if number not in self.bad
         ]
-        for first, last in self._good():
-            insert(landing.table, b"".join(records[first : last + 1]), f"{segment.token}:{first}-{last}")
+        if good:
+            insert(landing.table, b"".join(good), f"{segment.token}:good")
         for number, reason in self.bad.items():
             dead.bury(segment.path, str(number), records[number], reason=reason, items=items_in(records[number]))
         self._path(segment).unlink(missing_ok=True)
-
-    def _good(self) -> Iterator[tuple[int, int]]:
-        """The ranges of good records, first and last included."""
-        edges = [-1, *sorted(self.bad), self.records]
-        return ((a + 1, b - 1) for a, b in itertools.pairwise(edges) if b - a > 1)
 
 
 def make_plan(insert: Insert, landing: Landing, content: bytes) -> Plan:

@@ -3,7 +3,7 @@
     take ──> insert under the segment's token ──> done
               │ cannot be reached, overloaded, out of room: the same bytes, the same token, again and again
               │ does not parse: find the bad records with a table that stores nothing, note what will be done
-              │                 (SEGMENT.plan, durable), then insert each good range under `segment:first-last`
+              │                 (SEGMENT.plan, durable), then insert the good ones under `segment:good`
               └ and bury the bad ones
 
 An insert that was done but not acknowledged is repeated under its token and changes nothing: every table behind the

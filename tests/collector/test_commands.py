@@ -347,6 +347,14 @@ def test_doctor_finds_nothing_wrong_when_spans_arrive(tmp_path: Path) -> None:
         after = llmtrace(*where)
         assert after.returncode == 0, after.stdout
         assert "1 spans are stored" in after.stdout
+        assert "bytes wait for the store" in after.stdout
+        letter = stack.data / "wal/dead/traces/1-aa-0.records"
+        letter.parent.mkdir(parents=True)
+        letter.write_bytes(b"x")
+        letter.with_suffix(".reason").write_text("no reason\nitems: 3\n")
+        told = wait_for(lambda: (done := llmtrace(*where)).returncode and done.stdout, 60)
+        assert "1 dead letters could not be stored" in told
+        assert "-3 traces were accepted and are nowhere" in told
 
 
 class Lying(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from llmtrace_collector.schema.otlp import DEDUP_WINDOW
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Segment, Wal, WalFullError, WalLimits
+from llmtrace_collector.wal.backlog import UNSYNCED_DELETIONS
 from llmtrace_collector.wal.record import Record, encode, request_of, walk, with_request
 from support.otlp import request, span
 
@@ -237,3 +240,27 @@ def test_a_closed_log_refuses_and_closing_twice_is_safe(tmp_path: Path) -> None:
     wal.close()
     with pytest.raises(WalFullError, match="stopping"):
         wal.append(encode(project="default", received_ns=1, request=b"x"))
+
+
+def test_the_window_of_tokens_is_far_longer_than_the_longest_replay() -> None:
+    one_in_doubt = 1
+    assert 50 * (UNSYNCED_DELETIONS + one_in_doubt) <= DEDUP_WINDOW
+
+
+@given(st.lists(st.sampled_from(["take", "append", "done"]), max_size=30))
+def test_at_most_one_segment_is_ever_in_doubt(steps: list[str]) -> None:
+    """Whatever is appended meanwhile, the segment that was taken is the one that is given, until it is done."""
+    with tempfile.TemporaryDirectory() as folder:
+        wal = Wal(Path(folder), WalLimits(segment_bytes=1))
+        taken = None
+        for step in steps:
+            if step == "append":
+                wal.append(encode(project="default", received_ns=1, request=b"x")).result(5)
+            elif step == "take":
+                given = wal.take(0)
+                assert taken is None or given == taken
+                taken = given
+            elif taken:
+                wal.done(taken)
+                taken = None
+        wal.close()

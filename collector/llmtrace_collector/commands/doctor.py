@@ -22,6 +22,7 @@ from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.names import INGEST_KEY, VERSION_HEADER
 
 _MOST_SKEW_S = 5.0
+_MOST_WAIT_S = 300.0
 
 _NOT_HTTP = "what answers there does not speak HTTP"
 
@@ -110,6 +111,28 @@ def _collector(endpoint: str) -> Iterator[Finding]:
     yield _versions(version)
     yield _key(endpoint)
     yield _clock(health.headers.get("date", ""))
+    yield from _ready(_ask(f"{endpoint}/readyz"))
+
+
+def _ready(reply: Reply) -> Iterator[Finding]:
+    """What the collector says of its log and its store."""
+    try:
+        told = json.loads(reply.body)
+        backlog, store = told["backlog"], told["store"]
+    except (ValueError, KeyError, TypeError):
+        return  # of another version, or just starting
+    if not store["reachable"]:
+        yield Finding(good=False, text=f"the collector does not reach its store: {store['why']}")
+    waits = f"{backlog['bytes']:,} bytes wait for the store, the oldest for {backlog['oldest_s']:,.0f} s"
+    late = backlog["oldest_s"] > _MOST_WAIT_S
+    yield Finding(good=not late, text=f"{waits}: look into the collector's and the store's logs" if late else waits)
+    if told.get("dead_letters"):
+        text = f"{told['dead_letters']} dead letters could not be stored: see `llmtrace wal inspect`"
+        yield Finding(good=False, text=text)
+    for signal, terms in told.get("items", {}).items():
+        if terms.get("missing"):
+            text = f"{terms['missing']:,} {signal} were accepted and are nowhere: see docs/reference/telemetry.md"
+            yield Finding(good=False, text=text)
 
 
 def _nobody(endpoint: str, reason: str) -> str:

@@ -140,10 +140,16 @@ def histogram_bucket(value: str) -> str:
     return f"toInt16(if({value} > 0, floor(8 * log2({value})), -1))"
 
 
+DEDUP_WINDOW = 10_000
+"""Tokens of inserts that each table remembers; the longest replay is `wal.backlog.UNSYNCED_DELETIONS` and one.
+
+An insert takes as many of them as it touches partitions: at most 15 weeks."""
+
+
 _MACRO = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
 
 
-def expand(sql: str, *, dedup_window: int = 10_000) -> str:
+def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
     """The SQL of a migration with its macros replaced.
 
     `{resource_spans_type}`, `{durable_dedup}`, `{span_map:EXPR}`, `{map:EXPR}`, `{last_text:EXPR}` and `{bucket:EXPR}`.

@@ -3,8 +3,9 @@
 take() ──> the writer inserts it under its name as token ──> done(): deleted
 
 A segment that was taken stays the one that is given until it is done, so at most one insert is ever in doubt. That
-is what bounds a replay: however long ClickHouse was away or how often anything was killed, the inserts repeated under
-tokens it may have seen are those of one segment, far below the window of tokens each table remembers.
+is what bounds a replay: however long ClickHouse was away or how often anything was killed, one insert is repeated
+under a token that may have been seen. After a power loss up to `UNSYNCED_DELETIONS` files may be back whose deletion
+was not on disk yet. Both are far below the window of tokens that each table remembers (`schema.otlp.DEDUP_WINDOW`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.wal import books
 from llmtrace_collector.wal.places import handed_in, receivers_in, written_in
 from llmtrace_collector.wal.room import Room
 from llmtrace_collector.wal.segment import Segment, sealed_in
+
+UNSYNCED_DELETIONS = 100
+"""Deleted segments that a power loss may bring back, at most."""
 
 _LOOK_EVERY_S = 0.2
 """For segments that others have sealed; ours are told of."""
@@ -39,6 +44,9 @@ class Backlog:
         self._known: set[Path] = set()
         self._current: Segment | None = None
         self._look_after = 0.0
+        self._deletions = 0
+        self._touched: set[Path] = set()
+        """Folders with deletions that may not be on disk yet; the writer's alone."""
         for each in self._own:
             self._find(each)
 
@@ -94,6 +102,12 @@ class Backlog:
         folder = segment.path.parent
         books.sync(folder)
         segment.path.unlink(missing_ok=True)
+        self._touched.add(folder)
+        self._deletions += 1
+        if self._deletions % UNSYNCED_DELETIONS == 0:
+            for each in self._touched:
+                sync_folder(each)
+            self._touched.clear()
         with self._lock:
             if self._current == segment:
                 self._current = None

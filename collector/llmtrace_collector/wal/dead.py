@@ -66,6 +66,8 @@ def letters(wal_folder: Path) -> list[Letter]:
 def books(wal_folder: Path, kind: str) -> Iterator[tuple[Signal, int]]:
     """The items of each note of a kind, `reason` or `discarded`."""
     for path in dead_folder(wal_folder).glob(f"*/*.{kind}"):
+        if kind == "reason" and not path.with_suffix(".records").exists():
+            continue  # its records were sent again, or are not written yet
         yield Signal(path.parent.name), _note(path)[1]
 
 

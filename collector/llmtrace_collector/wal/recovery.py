@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import sync_folder, write_whole
 from llmtrace_collector.wal import dead
 from llmtrace_collector.wal.books import Books
-from llmtrace_collector.wal.record import Place, items_of, walk
+from llmtrace_collector.wal.record import items_of, walk
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def _count(folder: Path) -> None:
     books = Books.read(folder)
     for path in sorted(folder.glob(f"*{SEALED}")):
         number, items = path.name.partition("-")[0], path.name.split(".")[1]
-        if number.isdecimal() and int(number) > books.last:
+        if number.isdecimal() and books.last < int(number) < 2**63:
             books = books.counted(folder, int(number), int(items))
 
 
@@ -65,11 +64,10 @@ def items_in(records: bytes) -> int:
 def mend(path: Path) -> int:
     """Leaves only sound records in a segment and gives its size in bytes."""
     content = path.read_bytes()
-    places = list(walk(content))
-    gaps = list(_gaps(places, len(content)))
+    gaps = gaps_in(content)
     if not gaps:
         return len(content)
-    sound = b"".join(content[place.start : place.end] for place in places)
+    sound = b"".join(content[place.start : place.end] for place in walk(content))
     # What a sealed segment was counted to hold and does not hold any more was in the damaged bytes, or cut off.
     missing = max(0, int(path.name.split(".")[1]) - items_in(sound)) if path.name.count(".") > 1 else 0
     for nth, (start, end) in enumerate(gaps):
@@ -81,10 +79,12 @@ def mend(path: Path) -> int:
     return len(sound)
 
 
-def _gaps(places: list[Place], size: int) -> Iterator[tuple[int, int]]:
+def gaps_in(content: bytes) -> list[tuple[int, int]]:
+    """Start and end of what is between sound records, or behind the last."""
+    places = list(walk(content))
     starts = [0, *(place.end for place in places)]
-    ends = [*(place.start for place in places), size]
-    return ((start, end) for start, end in zip(starts, ends, strict=True) if start < end)
+    ends = [*(place.start for place in places), len(content)]
+    return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
 def _bury(path: Path, content: bytes, start: int, end: int, items: int) -> None:
