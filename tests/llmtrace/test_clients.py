@@ -15,6 +15,7 @@ from openai.types.chat import ChatCompletion
 
 import llmtrace
 from support.releases import http as httpx2
+from support.releases import needs_openai
 from support.spans import attributes
 from support.waiting import wait_for
 
@@ -306,7 +307,12 @@ def _vertex(location: str) -> Any:
     ("options", "provider", "host"),
     [
         (_bedrock, "aws.bedrock", "bedrock-mantle.us-east-1.api.aws"),
-        (lambda: _bedrock(endpoint="runtime"), "aws.bedrock", "bedrock-runtime.us-east-1.amazonaws.com"),
+        pytest.param(
+            lambda: _bedrock(endpoint="runtime"),
+            "aws.bedrock",
+            "bedrock-runtime.us-east-1.amazonaws.com",
+            marks=needs_openai("3.0"),
+        ),
         (lambda: _vertex("us-east1"), "gcp.vertex_ai", "us-east1-aiplatform.googleapis.com"),
         (lambda: _vertex("global"), "gcp.vertex_ai", "aiplatform.googleapis.com"),
         (lambda: {"base_url": "https://gateway.example/v1"}, "openai", "gateway.example"),

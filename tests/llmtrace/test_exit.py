@@ -56,7 +56,7 @@ def test_a_script_that_ends_without_a_flush_loses_no_span(whose: str, fake: Any,
 @pytest.mark.processes
 def test_a_collector_that_is_away_costs_an_exit_a_moment_and_a_line(fake: Any) -> None:
     took_s, said = _run(fake.base_url, "http://127.0.0.1:9")
-    assert took_s < 6
+    assert took_s < 9  # none by itself; the machine may be busy
     assert len(said.splitlines()) == 1
     assert "does not take spans" in said
 
@@ -64,7 +64,7 @@ def test_a_collector_that_is_away_costs_an_exit_a_moment_and_a_line(fake: Any) -
 @pytest.mark.processes
 def test_a_collector_that_never_answers_costs_an_exit_no_more_than_its_budget(fake: Any, silent: str) -> None:
     took_s, said = _run(fake.base_url, silent, "in the middle")
-    assert took_s < 6  # two by itself; the machine may be busy
+    assert took_s < 9  # two by itself; the machine may be busy
     assert len(said.splitlines()) == 1
     assert "does not take spans" in said
 
@@ -105,7 +105,7 @@ next(stream)
 
 @pytest.mark.processes
 def test_a_stream_that_is_open_at_the_end_of_the_process_is_ended_and_sent(fake: Any, collector: Collector) -> None:
-    subprocess.run([sys.executable, "-c", OPEN, fake.base_url, collector.url], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", OPEN, fake.base_url, collector.url], check=True, timeout=90)
     assert len(collector.spans()) == 1
 
 
@@ -132,7 +132,7 @@ list(stream)
 def test_a_child_of_multiprocessing_sends_its_own_spans_and_none_of_its_parent_s(
     fake: Any, collector: Collector
 ) -> None:
-    subprocess.run([sys.executable, "-c", CHILDREN, fake.base_url, collector.url], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", CHILDREN, fake.base_url, collector.url], check=True, timeout=90)
     ids = [
         span.span_id
         for _, _, request in collector.received

@@ -155,7 +155,7 @@ def test_a_call_refused_by_a_full_queue_keeps_its_error_and_does_not_wait(
 
     class Slow(SimpleSpanProcessor):
         def on_end(self, span: Any) -> None:
-            gate.wait(10)
+            gate.wait(30)
             super().on_end(span)
 
     monkeypatch.setenv("LLMTRACE_QUEUE_SIZE", "1")
@@ -171,7 +171,7 @@ def test_a_call_refused_by_a_full_queue_keeps_its_error_and_does_not_wait(
     begun = time.monotonic()
     with pytest.raises(openai.InternalServerError):
         client.chat.completions.create(model="gpt-4o", messages=[])
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 15
     assert llmtrace.dropped_calls() == 1
     gate.set()
     assert llmtrace.flush()
