@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from llmtrace.reading.json_values import Json, mapping
+from llmtrace.reading.json_values import Json
 
 Value: TypeAlias = "str | int | float | bool | tuple[str, ...]"
 Details: TypeAlias = "dict[str, Value | None]"
@@ -39,6 +39,11 @@ class Field:
     """Where it stands: ``reasoning.effort``. Of several places, with ``|`` between, the first that has it wins."""
     read: Callable[[object], Value | None]
     """Answers None for what the value must not be."""
+    places: tuple[tuple[str, ...], ...] = field(init=False, repr=False)
+    """``path``, taken apart once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "places", tuple(tuple(path.split(".")) for path in self.path.split("|")))
 
 
 def told(fields: Iterable[Field], body: Json) -> Details:
@@ -48,14 +53,21 @@ def told(fields: Iterable[Field], body: Json) -> Details:
 
 def at(body: Json, path: str) -> object:
     """The value at a path such as ``a.b``, or None."""
+    return _at(body, path.split("."))
+
+
+def _at(body: Json, keys: Sequence[str]) -> object:
     here: object = body
-    for key in path.split("."):
-        here = mapping(here).get(key)
+    for key in keys:
+        if not isinstance(here, dict):
+            return None
+        here = here.get(key)
     return here
 
 
 def _first(entry: Field, body: Json) -> Value | None:
-    for path in entry.path.split("|"):
-        if (value := entry.read(at(body, path))) is not None:
-            return value
+    for keys in entry.places:
+        value = _at(body, keys)
+        if value is not None and (told := entry.read(value)) is not None:
+            return told
     return None

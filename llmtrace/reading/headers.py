@@ -31,19 +31,25 @@ _REQUEST_IDS: Final = (
 _PROCESSING_MS: Final = ("openai-processing-ms", "x-envoy-upstream-service-time")
 _REGIONS: Final = ("x-ms-region",)
 
+
+def _spelled(*headers: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple((each.format("limit"), each.format("remaining"), each.format("reset")) for each in headers)
+
+
 # Of each kind of allowance: how `limit`, `remaining` and `reset` stand in a header's name.
-_REQUESTS: Final = (
+_REQUESTS: Final = _spelled(
     "x-ratelimit-{}-requests",
     "anthropic-ratelimit-requests-{}",
     "x-ratelimit-{}-requests-day",  # Cerebras
     "x-ratelimit-{}",  # Together, OpenRouter
 )
-_TOKENS: Final = (
+_TOKENS: Final = _spelled(
     "x-ratelimit-{}-tokens",
     "anthropic-ratelimit-tokens-{}",
     "x-ratelimit-{}-tokens-minute",  # Cerebras
     "x-tokenlimit-{}",  # Together
 )
+_UNTOLD: Final = RateLimit()
 
 _ID: Final = re.compile(r"[A-Za-z0-9_.:/=+@-]{1,128}")
 _REGION: Final = re.compile(r"[A-Za-z0-9 _-]{1,64}")
@@ -59,7 +65,8 @@ _MAX_EPOCH_S: Final = 1e11
 
 
 def read_headers(headers: Mapping[str, str]) -> Headers:
-    """What the headers of an answer tell; names in lower case, or looked up whatever their case."""
+    """What the headers of an answer tell, whatever the case of their names."""
+    headers = {name.lower(): value for name, value in headers.items()}  # the HTTP library's own look-up is a search
     processing_ms = next(_numbers(headers, _PROCESSING_MS), None)
     return Headers(
         request_id=_matching(headers, _REQUEST_IDS, _ID),
@@ -70,16 +77,17 @@ def read_headers(headers: Mapping[str, str]) -> Headers:
     )
 
 
-def _rate_limit(headers: Mapping[str, str], spellings: tuple[str, ...]) -> RateLimit:
-    for spelling in spellings:
-        found = RateLimit(
-            limit=_count(headers.get(spelling.format("limit"))),
-            remaining=_count(headers.get(spelling.format("remaining"))),
-            reset_s=_seconds(headers.get(spelling.format("reset")), headers.get("date")),
-        )
-        if found != RateLimit():
-            return found
-    return RateLimit()
+def _rate_limit(headers: Mapping[str, str], spellings: tuple[tuple[str, str, str], ...]) -> RateLimit:
+    for limit, remaining, reset in spellings:
+        if limit in headers or remaining in headers or reset in headers:
+            found = RateLimit(
+                limit=_count(headers.get(limit)),
+                remaining=_count(headers.get(remaining)),
+                reset_s=_seconds(headers.get(reset), headers.get("date")),
+            )
+            if found != _UNTOLD:
+                return found
+    return _UNTOLD
 
 
 def _matching(headers: Mapping[str, str], names: tuple[str, ...], pattern: re.Pattern[str]) -> str | None:
