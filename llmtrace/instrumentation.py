@@ -204,7 +204,7 @@ class _Instrumentation:
             baggage=settings.accepted_baggage,
             yields=settings.neighbours == "yield",
         )
-        seam = Seam(observer)
+        seam = Seam(observer, asks_usage=settings.asks_usage)
         made = cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
         installed = False
         try:

@@ -34,8 +34,8 @@ class Recording:
     """Collects one call on the caller's thread."""
 
     __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_open", "_operation", "_outcome", "_server",
-                 "_teller", "_worker", "answer", "attempts", "body_bytes", "chunks", "kept_bytes", "kept_whole",
-                 "reader", "span", "start_ns", "tapped")  # fmt: skip
+                 "_teller", "_worker", "answer", "attempts", "body_bytes", "chunks", "hides_usage", "kept_bytes",
+                 "kept_whole", "reader", "span", "start_ns", "tapped")  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - by position: keywords cost the caller's thread more
         self,
@@ -65,6 +65,8 @@ class Recording:
         self.body_bytes: int | None = None
         """Size of a tapped body as far as it came, kept or not, as it came off the transport."""
         self.tapped = False
+        self.hides_usage = False
+        """Whether usage was asked for on the app's behalf."""
         self._operation = operation
         self._server = server
         self._model = model
@@ -74,6 +76,11 @@ class Recording:
         self._teller = teller
         self._outcome: tuple[End, int, Failure | None, object] | None = None
         self._open = True
+
+    @property
+    def wire(self) -> str:
+        """The format of its bodies."""
+        return self._operation.wire
 
     @property
     def reads_body(self) -> bool:

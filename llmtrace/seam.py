@@ -9,22 +9,26 @@ HTTP response, from which the bytes sent and answered are read later, elsewhere.
 is being handled. A client without it has its retries untold.
 
 ``_iter_events`` of a stream is where newer clients turn errors of the HTTP library into their own, for those who read
-through it. Its call says that the client reads; with older ones the app sees the HTTP library's errors.
+through it. Its call says that the client reads; with older ones the app sees the HTTP library's errors. There, too, a
+chunk that the app did not ask for is hidden from it (``asking``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
+from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import wrapt
 
 from llmtrace import faults
 from llmtrace.answers import HttpAnswer
+from llmtrace.asking import hidden, hidden_async, with_usage
 from llmtrace.attempts import failed_attempt
 from llmtrace.currents import go_back
 from llmtrace.outcomes import Reader, attribute_of, failure_of
@@ -47,6 +51,10 @@ _WAIT: Final = "_calculate_retry_timeout"
 _STREAMING: Final = "openai._streaming"
 _STREAMS: Final = ("Stream", "AsyncStream")
 _EVENTS: Final = "_iter_events"
+_RAW_HEADER: Final = "X-Stainless-Raw-Response"
+
+_with_usage: WeakSet[Any] = WeakSet()
+"""Responses with a chunk of usage that the app did not ask for."""
 
 _in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", default=None)
 
@@ -54,8 +62,9 @@ _in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", de
 class Seam:
     """The wrapped client; ``remove`` puts the very functions back that were there."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, *, asks_usage: bool = False) -> None:
         self._observer: Observer | None = observer
+        self._asks_usage = asks_usage
         self._sockets = SocketSeam(observer)
         self.trouble = ""
         """Why ``install`` answered False."""
@@ -83,6 +92,7 @@ class Seam:
             reader, streams = found_reader
             for owner in _owners_of(_EVENTS, streams):
                 self._wrap(owner, _EVENTS, _read_by(reader))
+        self._asks_usage = self._asks_usage and self._hide_usage()
         self._sockets.install()
         return True
 
@@ -90,7 +100,7 @@ class Seam:
         """Put the originals back. Where another library has wrapped ours since, ours stays, and does nothing."""
         self._observer = None
         self._sockets.remove()
-        for owner, name, original, wrapper in self._originals:
+        for owner, name, original, wrapper in reversed(self._originals):  # one may stand on top of another
             if owner.__dict__.get(name) is wrapper:
                 setattr(owner, name, original)
         self._originals.clear()
@@ -98,6 +108,14 @@ class Seam:
             if isinstance(theirs.__wrapped__, wrapt.FunctionWrapper):
                 theirs.__wrapped__ = theirs.__wrapped__.__wrapped__
         self._inside.clear()
+
+    def _hide_usage(self) -> bool:
+        """Whether a chunk can be hidden from the app; one that cannot is not asked for."""
+        streams = _find_streams()
+        owners = [(owner, wrapper) for stream, wrapper in streams for owner in _owners_of(_EVENTS, (stream,))]
+        for owner, wrapper in owners:
+            self._wrap(owner, _EVENTS, wrapper)
+        return bool(owners) and len(owners) == len(_STREAMS)
 
     def _wrap_inside(self, base: type, wrapper: Callable[..., Any]) -> None:
         """Also where another library has wrapped the inherited function as a class's own, which hides the base's."""
@@ -124,6 +142,8 @@ class Seam:
         seen = self._begin(client, args, kwargs)
         if seen is None and _in_flight.get() is None:
             return wrapped(*args, **kwargs)
+        if self._asks_usage:
+            args, kwargs = _asking(seen, args, kwargs)
         token = _in_flight.set(seen)
         try:
             result = wrapped(*args, **kwargs)
@@ -141,6 +161,8 @@ class Seam:
         seen = self._begin(client, args, kwargs)
         if seen is None and _in_flight.get() is None:
             return await wrapped(*args, **kwargs)
+        if self._asks_usage:
+            args, kwargs = _asking(seen, args, kwargs)
         token = _in_flight.set(seen)
         try:
             result = await wrapped(*args, **kwargs)
@@ -201,6 +223,59 @@ def _find_reader() -> tuple[Reader, tuple[type, ...]] | None:
         return None
 
 
+def _find_streams() -> list[tuple[type, Callable[..., Any]]]:
+    """The client's classes of streams, each with what hides a chunk of it."""
+    try:
+        module = import_module(_STREAMING)
+        return [(getattr(module, name), hide) for name, hide in zip(_STREAMS, (_hiding, _hiding_async), strict=True)]
+    except (ImportError, AttributeError):
+        return []
+
+
+def _hiding(wrapped: Callable[..., Any], stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    events = wrapped(*args, **kwargs)
+    return hidden(events) if _hides_usage(stream) else events
+
+
+def _hiding_async(wrapped: Callable[..., Any], stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    events = wrapped(*args, **kwargs)
+    return hidden_async(events) if _hides_usage(stream) else events
+
+
+def _hides_usage(stream: Any) -> bool:
+    try:
+        return stream.response in _with_usage
+    except Exception as error:  # noqa: BLE001 - the stream goes on without us
+        faults.report("seam.hides", error)
+        return False
+
+
+def _asking(
+    seen: Observation | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call with its usage asked for: in options of our own, for these may be the app's."""
+    try:
+        recording = None if seen is None else seen.recording
+        options = kwargs["options"] if "options" in kwargs else args[1]
+        if recording is None or "stream_options" in (getattr(options, "extra_json", None) or {}):
+            return args, kwargs
+        headers = options.headers if isinstance(options.headers, Mapping) else {}
+        if headers.get(_RAW_HEADER) == "stream":  # who reads the bytes would see it
+            return args, kwargs
+        sent = with_usage(recording.wire, options.json_data)
+        if sent is None:
+            return args, kwargs
+        options = copy(options)
+        options.json_data = sent
+        recording.hides_usage = True
+        if "options" in kwargs:
+            return args, {**kwargs, "options": options}
+        return (args[0], options, *args[2:]), kwargs
+    except Exception as error:  # noqa: BLE001 - the call goes on without us
+        faults.report("seam.asking", error)
+        return args, kwargs
+
+
 def _read_by(reader: Reader) -> Callable[..., Any]:
     def reads(wrapped: Callable[..., Any], stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
@@ -249,6 +324,8 @@ def _note_answer(kwargs: dict[str, Any]) -> None:
     try:
         response = kwargs["response"]
         seen.recording.answer = HttpAnswer(response)
+        if seen.recording.hides_usage:
+            _with_usage.add(response)
         if not response.is_closed:  # still to be read: a stream of any kind
             response.stream = TappedStream(response.stream, Tap(seen.recording))
     except Exception as error:  # noqa: BLE001 - the call goes on without us

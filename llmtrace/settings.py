@@ -102,6 +102,11 @@ VARIABLES: Final = (
         meaning="`false`: no lengths, counts, languages, sketches and fingerprints of texts on spans",
     ),
     Variable(
+        name="LLMTRACE_ASK_USAGE",
+        default="false",
+        meaning="`true`: streams are asked for their usage where the app does not, and the chunk with it is hidden",
+    ),
+    Variable(
         name="LLMTRACE_SKETCH_KEY",
         default="",
         meaning="secret of 16 characters or more for sketches and fingerprints; without it there are none",
@@ -263,6 +268,8 @@ class Settings:
     """Whether ``llmtrace.context`` sets baggage, where the block itself does not say."""
     accepted_baggage: frozenset[str]
     """Names of baggage entries that are believed."""
+    asks_usage: bool
+    """Whether streams are asked for their usage where the app does not."""
     text_features: bool
     """Whether lengths, counts, languages and sketches of texts go on spans."""
     sketch_key: str | None = field(repr=False)
@@ -344,6 +351,7 @@ def load_settings(
         neighbours=tellers,
         propagates_context=env.get("LLMTRACE_PROPAGATE_CONTEXT", "").strip().lower() in ("true", "1"),
         accepted_baggage=accepted,
+        asks_usage=env.get("LLMTRACE_ASK_USAGE", "").strip().lower() in ("true", "1"),
         text_features=env.get("LLMTRACE_TEXT_FEATURES", "").strip().lower() not in ("false", "0", "no", "off"),
         sketch_key=_sketch_key(env),
         pricing=pricing,
