@@ -29,6 +29,7 @@ class Landing:
 
 
 LANDINGS: dict[Signal, Landing] = {
-    Signal.TRACES: Landing(table="otlp_traces", schema=proto(), canonical=partial(otlp.canonical, Signal.TRACES)),
+    signal: Landing(table=f"otlp_{signal}", schema=proto(signal), canonical=partial(otlp.canonical, signal))
+    for signal in Signal
 }
-"""By signal. A signal is a row here and a migration that makes its two tables."""
+"""By signal; a migration makes the two tables of each."""

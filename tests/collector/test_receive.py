@@ -7,6 +7,7 @@ import gzip
 import json
 import random
 import socket
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,12 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from opentelemetry._logs import LogRecord
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -25,10 +31,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from llmtrace_collector.database import rows
+from llmtrace_collector.signals import Signal
 from support.otlp import otlp_json, post, request, span
 from support.services import Stack, stack_at
 from support.waiting import wait_for
@@ -68,6 +79,44 @@ def test_the_sdk_exporter_over_grpc_delivers_every_span(stack: Stack) -> None:
         provider.get_tracer("tests").start_span("grpc").end()
     provider.shutdown()
     wait_for(lambda: stored(stack, "grpc") == 20, what="20 spans")
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_the_sdk_exporters_of_logs_and_metrics_deliver_everything(stack: Stack, protocol: str) -> None:
+    name = f"sdk_{protocol}"
+    grpc_url = f"http://127.0.0.1:{stack.grpc_port}"
+    if protocol == "http":
+        log_exporter: Any = HttpLogExporter(endpoint=f"{stack.http_url}/v1/logs", compression=Compression.Gzip)
+        metric_exporter: Any = HttpMetricExporter(endpoint=f"{stack.http_url}/v1/metrics")
+    else:
+        log_exporter = GrpcLogExporter(endpoint=grpc_url, insecure=True)
+        metric_exporter = GrpcMetricExporter(endpoint=grpc_url, insecure=True)
+    logs = LoggerProvider(shutdown_on_exit=False)
+    logs.add_log_record_processor(BatchLogRecordProcessor(log_exporter))
+    for number in range(20):
+        logs.get_logger("tests").emit(LogRecord(timestamp=time.time_ns(), body=name, attributes={"n": number}))
+    logs.shutdown()
+    metrics = MeterProvider([PeriodicExportingMetricReader(metric_exporter)], shutdown_on_exit=False)
+    meter = metrics.get_meter("tests")
+    meter.create_counter(name).add(7, {"a": "b"})
+    meter.create_histogram(name + "_histogram").record(0.3)
+    metrics.shutdown()
+    reader = stack.reader()
+    sql = "SELECT count(), uniqExact(attributes['n']) FROM log_records WHERE body = {name:String}"
+    wait_for(lambda: reader.query(sql, parameters={"name": name}).result_rows == [(20, 20)], what="20 records")
+    sql = (
+        "SELECT (SELECT sum(value) FROM metrics_sum WHERE name = {name:String}),"
+        " (SELECT sum(count) FROM metrics_histogram WHERE name = concat({name:String}, '_histogram'))"
+    )
+    wait_for(lambda: reader.query(sql, parameters={"name": name}).result_rows == [(7.0, 1)], what="two metrics")
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_each_signal_is_refused_by_its_own_name(stack: Stack, signal: Signal) -> None:
+    status, answer, _ = post(f"{stack.http_url}/v1/{signal}", b"\xff")
+    name = {"traces": "Trace", "logs": "Logs", "metrics": "Metrics"}[signal]
+    assert (status, f"Export{name}ServiceRequest" in Status.FromString(answer).message) == (400, True)
+    assert post(f"{stack.http_url}/v1/{signal}", b"")[:2] == (200, b"")
 
 
 def test_a_gzip_body_of_several_members_is_one_body(stack: Stack) -> None:

@@ -157,8 +157,8 @@ class Stack:
     def wait_migrated(self) -> None:
         """Waits until a collector has brought the store up to the newest schema."""
         newest = migrations()[-1].version
-        wait_for(lambda: self.reader().command("EXISTS TABLE schema_migrations"))
-        wait_for(lambda: self.reader().command("SELECT max(version) FROM schema_migrations") == newest)
+        wait_for(lambda: self.reader().command("EXISTS TABLE schema_migrations"), 60)
+        wait_for(lambda: self.reader().command("SELECT max(version) FROM schema_migrations") == newest, 60)
 
     def up_options(self) -> list[str]:
         """The ports and the folder as options of `llmtrace up`."""

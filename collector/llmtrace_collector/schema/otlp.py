@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import re
 
+from llmtrace_collector.schema.messages import column_type
+from llmtrace_collector.signals import Signal
+
 SPAN_DEPTH = 4
 """Nested levels unfolded into JSON in span attributes: enough for GenAI messages sent as structured values."""
 
@@ -30,76 +33,95 @@ PROTO_SETTINGS = {
 }
 """Settings an insert of WAL bytes needs beside `format_schema`; needs ClickHouse >= 25.6."""
 
-_SCALARS = "string string_value=1; bool bool_value=2; int64 int_value=3; double double_value=4; bytes bytes_value=7;"
-_BRANCH = (
-    "Enum8('none'=0,'string_value'=1,'bool_value'=2,'int_value'=3,'double_value'=4,"
-    "'array_value'=5,'kvlist_value'=6,'bytes_value'=7)"
-)
+_SCALARS = "string string_value=1; bool bool_value=2; int64 int_value=3; double double_value=4;"
+_BYTES = "bytes bytes_value=7;"
 
 
-def proto() -> str:
-    """The schema text for `format_schema`: `Record`, one WAL entry."""
+def proto(signal: Signal = Signal.TRACES) -> str:
+    """The schema text for `format_schema`: `Record`, one WAL entry of that signal."""
+    request = "message Record { fixed32 crc=1; fixed64 received_ns=2; string project=3; Request request=4; }"
+    return "\n".join((_VALUES, _MESSAGES[signal].strip(), request))
+
+
+def landing_type(signal: Signal) -> str:
+    """The column type of what a request holds for one resource."""
+    return column_type(
+        proto(signal), {"traces": "ResourceSpans", "logs": "ResourceLogs", "metrics": "ResourceMetrics"}[signal]
+    )
+
+
+def _values() -> str:
+    """The messages of values, to the depths above, and of what stands around every signal."""
     parts = [
         'syntax = "proto3";',
-        f"message Any0 {{ oneof value {{ {_SCALARS} bytes array_value=5; bytes kvlist_value=6; }} }}",
+        f"message Any0 {{ oneof value {{ {_SCALARS} bytes array_value=5; bytes kvlist_value=6; {_BYTES} }} }}",
     ]
     parts += [
         f"message Arr{d} {{ repeated Any{d - 1} values=1; }}\n"
         f"message Kv{d} {{ string key=1; Any{d - 1} value=2; }}\n"
         f"message Kvl{d} {{ repeated Kv{d} values=1; }}\n"
-        f"message Any{d} {{ oneof value {{ {_SCALARS} Arr{d} array_value=5; Kvl{d} kvlist_value=6; }} }}"
+        f"message Any{d} {{ oneof value {{ {_SCALARS} Arr{d} array_value=5; Kvl{d} kvlist_value=6; {_BYTES} }} }}"
         for d in range(1, SPAN_DEPTH + 1)
     ]
     parts.append(
-        f"message SpanKeyValue {{ string key=1; Any{SPAN_DEPTH} value=2; }}\n"
+        f"message Deep {{ string key=1; Any{SPAN_DEPTH} value=2; }}\n"
         f"message KeyValue {{ string key=1; Any{OTHER_DEPTH} value=2; }}\n"
         "message Resource { repeated KeyValue attributes=1; }\n"
-        "message Scope { string name=1; string version=2; }\n"
-        "message Event { fixed64 time_unix_nano=1; string name=2; repeated KeyValue attributes=3; }\n"
-        "message Link { bytes trace_id=1; bytes span_id=2; repeated KeyValue attributes=4; }\n"
-        "message Status { string message=2; int32 code=3; }\n"
-        "message Span { bytes trace_id=1; bytes span_id=2; string trace_state=3; bytes parent_span_id=4; string name=5;"
-        " int32 kind=6; fixed64 start_time_unix_nano=7; fixed64 end_time_unix_nano=8;"
-        " repeated SpanKeyValue attributes=9;"
-        " repeated Event events=11; repeated Link links=13; Status status=15; }\n"
-        "message ScopeSpans { Scope scope=1; repeated Span spans=2; }\n"
-        "message ResourceSpans { Resource resource=1; repeated ScopeSpans scope_spans=2; }\n"
-        "message Request { repeated ResourceSpans resource_spans=1; }\n"
-        "message Record { fixed32 crc=1; fixed64 received_ns=2; string project=3; Request request=4; }"
+        "message Scope { string name=1; string version=2; }"
     )
     return "\n".join(parts)
 
 
-def any_type(depth: int) -> str:
-    """The column type of an `AnyValue` with `depth` levels below it."""
-    scalars = f"value {_BRANCH}, string_value String, bool_value Bool, int_value Int64, double_value Float64"
-    if depth == 0:
-        return f"Tuple({scalars}, array_value String, kvlist_value String, bytes_value String)"
-    below = any_type(depth - 1)
-    return (
-        f"Tuple({scalars}, array_value Tuple(values Array({below})), "
-        f"kvlist_value Tuple(values Array(Tuple(key String, value {below}))), bytes_value String)"
-    )
+_MESSAGES = {
+    Signal.TRACES: """
+message Event { fixed64 time_unix_nano=1; string name=2; repeated KeyValue attributes=3; }
+message Link { bytes trace_id=1; bytes span_id=2; repeated KeyValue attributes=4; }
+message Status { string message=2; int32 code=3; }
+message Span { bytes trace_id=1; bytes span_id=2; string trace_state=3; bytes parent_span_id=4; string name=5; \
+int32 kind=6; fixed64 start_time_unix_nano=7; fixed64 end_time_unix_nano=8; repeated Deep attributes=9; \
+repeated Event events=11; repeated Link links=13; Status status=15; }
+message ScopeSpans { Scope scope=1; repeated Span spans=2; }
+message ResourceSpans { Resource resource=1; repeated ScopeSpans scope_spans=2; }
+message Request { repeated ResourceSpans resource_spans=1; }
+""",
+    Signal.LOGS: f"""
+message LogRecord {{ fixed64 time_unix_nano=1; int32 severity_number=2; string severity_text=3; \
+Any{SPAN_DEPTH} body=5; repeated Deep attributes=6; fixed32 flags=8; bytes trace_id=9; bytes span_id=10; \
+fixed64 observed_time_unix_nano=11; string event_name=12; }}
+message ScopeLogs {{ Scope scope=1; repeated LogRecord log_records=2; }}
+message ResourceLogs {{ Resource resource=1; repeated ScopeLogs scope_logs=2; }}
+message Request {{ repeated ResourceLogs resource_logs=1; }}
+""",
+    Signal.METRICS: """
+message Exemplar { fixed64 time_unix_nano=2; oneof value { double as_double=3; sfixed64 as_int=6; } \
+bytes span_id=4; bytes trace_id=5; }
+message Number { repeated KeyValue attributes=7; fixed64 start_time_unix_nano=2; fixed64 time_unix_nano=3; \
+oneof value { double as_double=4; sfixed64 as_int=6; } repeated Exemplar exemplars=5; uint32 flags=8; }
+message Numbers { repeated Number data_points=1; int32 aggregation_temporality=2; bool is_monotonic=3; }
+message Bucketed { repeated KeyValue attributes=9; fixed64 start_time_unix_nano=2; fixed64 time_unix_nano=3; \
+fixed64 count=4; oneof has_sum { double sum=5; } repeated fixed64 bucket_counts=6; repeated double explicit_bounds=7; \
+repeated Exemplar exemplars=8; uint32 flags=10; oneof has_min { double min=11; } oneof has_max { double max=12; } }
+message Histogram { repeated Bucketed data_points=1; int32 aggregation_temporality=2; }
+message Buckets { sint32 offset=1; repeated uint64 bucket_counts=2; }
+message Exponential { repeated KeyValue attributes=1; fixed64 start_time_unix_nano=2; fixed64 time_unix_nano=3; \
+fixed64 count=4; oneof has_sum { double sum=5; } sint32 scale=6; fixed64 zero_count=7; Buckets positive=8; \
+Buckets negative=9; uint32 flags=10; repeated Exemplar exemplars=11; oneof has_min { double min=12; } \
+oneof has_max { double max=13; } double zero_threshold=14; }
+message ExponentialHistogram { repeated Exponential data_points=1; int32 aggregation_temporality=2; }
+message Quantile { double quantile=1; double value=2; }
+message Summarised { repeated KeyValue attributes=7; fixed64 start_time_unix_nano=2; fixed64 time_unix_nano=3; \
+fixed64 count=4; double sum=5; repeated Quantile quantile_values=6; uint32 flags=8; }
+message Summary { repeated Summarised data_points=1; }
+message Metric { string name=1; string description=2; string unit=3; Numbers gauge=5; Numbers sum=7; \
+Histogram histogram=9; ExponentialHistogram exponential_histogram=10; Summary summary=11; }
+message ScopeMetrics { Scope scope=1; repeated Metric metrics=2; }
+message ResourceMetrics { Resource resource=1; repeated ScopeMetrics scope_metrics=2; }
+message Request { repeated ResourceMetrics resource_metrics=1; }
+""",
+}
+"""What each signal adds: the fields that are read, with their numbers in OTLP; the others are skipped."""
 
-
-def attributes_type(depth: int) -> str:
-    """The column type of a key-value list whose values have `depth` levels."""
-    return f"Array(Tuple(key String, value {any_type(depth)}))"
-
-
-def resource_spans_type() -> str:
-    """The column type of one `ResourceSpans`."""
-    other = attributes_type(OTHER_DEPTH)
-    event = f"Tuple(time_unix_nano UInt64, name String, attributes {other})"
-    link = f"Tuple(trace_id String, span_id String, attributes {other})"
-    span = (
-        "Tuple(trace_id String, span_id String, trace_state String, parent_span_id String, name String, kind Int32, "
-        "start_time_unix_nano UInt64, end_time_unix_nano UInt64, "
-        f"attributes {attributes_type(SPAN_DEPTH)}, events Array({event}), "
-        f"links Array({link}), status Tuple(message String, code Int32))"
-    )
-    scope_spans = f"Tuple(scope Tuple(name String, version String), spans Array({span}))"
-    return f"Tuple(resource Tuple(attributes {other}), scope_spans Array({scope_spans}))"
+_VALUES = _values()
 
 
 def value_as_json(depth: int, v: str) -> str:
@@ -129,6 +151,11 @@ def attributes_as_map(attributes: str, depth: int) -> str:
     return f"CAST(arrayMap(kv->(kv.1,{text}),{attributes}),'Map(LowCardinality(String), String)')"
 
 
+def value_as_text(v: str) -> str:
+    """SQL for a value of a log's body: a string as it is, '' for none, everything else as JSON text."""
+    return f"multiIf({v}.1='string_value',{v}.2,{v}.1='none','',{value_as_json(SPAN_DEPTH, v)})"
+
+
 def last_text(messages: str) -> str:
     """SQL for the first text part of the last message in GenAI message JSON `messages` ('' when there is none)."""
     parts = f"JSONExtractArrayRaw(JSONExtractArrayRaw({messages})[-1],'parts')"
@@ -152,13 +179,16 @@ _MACRO = re.compile(r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})+))?\}")
 def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
     """The SQL of a migration with its macros replaced.
 
-    `{resource_spans_type}`, `{durable_dedup}`, `{span_map:EXPR}`, `{map:EXPR}`, `{last_text:EXPR}` and `{bucket:EXPR}`.
+    `{resource_spans_type}` and the like, `{durable_dedup}`; with an expression behind a colon `{span_map:EXPR}`,
+    `{map:EXPR}`, `{text:EXPR}`, `{last_text:EXPR}` and `{bucket:EXPR}`.
 
     `dedup_window` is how many inserted blocks each table remembers by token: far above the number of segments that
     can be waiting for a replay. Raises `KeyError` on a macro that is not known.
     """
     plain = {
-        "resource_spans_type": resource_spans_type(),
+        "resource_spans_type": landing_type(Signal.TRACES),
+        "resource_logs_type": landing_type(Signal.LOGS),
+        "resource_metrics_type": landing_type(Signal.METRICS),
         "durable_dedup": (
             f"non_replicated_deduplication_window = {dedup_window}, fsync_after_insert = 1, fsync_part_directory = 1"
         ),
@@ -166,6 +196,7 @@ def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
     calls = {
         "span_map": lambda attributes: attributes_as_map(attributes, SPAN_DEPTH),
         "map": lambda attributes: attributes_as_map(attributes, OTHER_DEPTH),
+        "text": value_as_text,
         "last_text": last_text,
         "bucket": histogram_bucket,
     }

@@ -67,15 +67,29 @@ SPANS = Kept(
     span="span_id",
 )
 
+_USER = "attributes['user.id']"
+_SESSION = "if(attributes['session.id'] != '', attributes['session.id'], attributes['gen_ai.conversation.id'])"
+_OF_LOGS = {"received": "received_at", "trace": "trace_id", "span": "span_id"}
+_METRICS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+
 KEPT = (
+    Kept(name="scores", time="timestamp", days=400, user=_USER, session=_SESSION, **_OF_LOGS),
+    Kept(name="feedback", time="timestamp", days=400, user="user_id", session="session_id", **_OF_LOGS),
+    Kept(name="log_records", time="timestamp", days=90, user=_USER, session=_SESSION, **_OF_LOGS),
+    Kept(name="logs_quarantine", time="received_at", days=30, user=_USER, session=_SESSION, **_OF_LOGS),
+    *(
+        Kept(name=f"metrics_{kind}", time="timestamp", days=90, received="received_at", user=_USER, session=_SESSION)
+        for kind in _METRICS
+    ),
+    Kept(name="metrics_quarantine", time="received_at", days=30, received="received_at", user=_USER, session=_SESSION),
     Kept(name="span_content", time="timestamp", days=30, trace="trace_id", span="span_id"),
     Kept(
         name="spans_quarantine",
         time="received_at",
         days=30,
         received="received_at",
-        user="attributes['user.id']",
-        session="if(attributes['session.id'] != '', attributes['session.id'], attributes['gen_ai.conversation.id'])",
+        user=_USER,
+        session=_SESSION,
         trace="trace_id",
     ),
     Kept(name="alert_events", time="timestamp", days=400, user="group_values['user']"),

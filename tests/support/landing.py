@@ -1,0 +1,23 @@
+"""What the writer does with a segment, without a log: bodies into a landing table under a token."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from llmtrace_collector.landings import LANDINGS
+from llmtrace_collector.signals import Signal
+from llmtrace_collector.wal.record import encode
+from llmtrace_collector.writer import INSERT_SETTINGS
+from support.services import Stack
+
+
+def land(stack: Stack, signal: Signal, *bodies: bytes, token: str = "") -> None:
+    """Inserts these requests as one segment."""
+    content = b"".join(encode(project="default", received_ns=time.time_ns(), request=body) for body in bodies)
+    settings = {
+        **INSERT_SETTINGS,
+        "format_schema": LANDINGS[signal].schema,
+        "insert_deduplication_token": token or os.urandom(8).hex(),
+    }
+    stack.owner().raw_insert(LANDINGS[signal].table, insert_block=content, fmt="Protobuf", settings=settings)
