@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from llmtrace_collector.schema.messages import column_type
+from llmtrace_collector.schema.column_types import column_type
 from llmtrace_collector.signals import Signal
 
 SPAN_DEPTH = 4
