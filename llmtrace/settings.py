@@ -201,17 +201,26 @@ VARIABLES: Final = (
     Variable(
         name="OTEL_EXPORTER_OTLP_PROTOCOL",
         default="http/protobuf",
-        meaning="the only one there is; `grpc` is reported once, and HTTP used; `_TRACES_PROTOCOL` wins",
+        meaning="the only one there is; `grpc` is reported once, and HTTP used; "
+        "`OTEL_EXPORTER_OTLP_TRACES_PROTOCOL` wins",
     ),
     Variable(
         name="OTEL_EXPORTER_OTLP_HEADERS",
         default="",
-        meaning="further headers; `_TRACES_HEADERS` wins; an `authorization` in them wins over `LLMTRACE_INGEST_KEY`",
+        meaning="further headers; `OTEL_EXPORTER_OTLP_TRACES_HEADERS` wins; an `authorization` in them wins over "
+        "`LLMTRACE_INGEST_KEY`",
     ),
     Variable(
         name="OTEL_EXPORTER_OTLP_TIMEOUT",
         default="10",
-        meaning="seconds one attempt to export may take; 1 while the collector is known to be away",
+        meaning="seconds one attempt to export may take; 1 while the collector is known to be away; "
+        "`OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` wins",
+    ),
+    Variable(
+        name="OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+        default="",
+        meaning="a session with credentials of its own, which the exporter then uses, with retries of its own; "
+        "`OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER` likewise",
     ),
     Variable(name="OTEL_EXPORTER_OTLP_COMPRESSION", default="none", meaning="`gzip` or `deflate`"),
     Variable(name="OTEL_BSP_SCHEDULE_DELAY", default="1000", meaning="milliseconds between exports"),

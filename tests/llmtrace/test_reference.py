@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import llmtrace
 from llmtrace.semconv import ATTRIBUTES
 from llmtrace.settings import load_settings
 from support.reference import PAGES, TABLES, rendered
@@ -25,6 +27,20 @@ def test_the_tables_of_the_reference_are_as_the_code_has_them(page: Path) -> Non
 def test_every_table_stands_on_a_page() -> None:
     pages = "".join(page.read_text() for page in PAGES.glob("*.md"))
     assert [name for name in TABLES if f"<!-- table: {name} -->" not in pages] == []
+
+
+def test_every_environment_variable_the_code_reads_stands_on_a_page() -> None:
+    pages = "".join(page.read_text() for page in PAGES.glob("*.md"))
+    code = "".join(source.read_text() for source in (ROOT / "llmtrace").rglob("*.py"))
+    read = set(re.findall(r'"((?:OTEL|LLMTRACE)_[A-Z0-9_]+)"', code))
+    assert len(read) > 30
+    assert {name for name in read if f"`{name}`" not in pages} == set()
+
+
+def test_every_argument_of_instrument_stands_on_its_page() -> None:
+    page = (PAGES / "instrument.md").read_text()
+    arguments = set(inspect.signature(llmtrace.instrument).parameters) - {"tracer_provider", "meter_provider"}
+    assert {name for name in arguments if f"- `{name}`: " not in page} == set()
 
 
 def test_only_semconv_spells_an_attribute_name() -> None:

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 import llmtrace
+from llmtrace.semconv import ATTRIBUTES
 from support.replay import Recording, call, embeddings_calls, missing_reason, recordings
 
 _USAGE = {
@@ -68,6 +69,7 @@ def _check(recording: Recording, traces: Any) -> None:
     span = traces.one()
     found = dict(span.attributes)
     expected = recording.expected
+    assert found.keys() <= ATTRIBUTES.keys(), "an attribute that the reference does not list"
     assert found["gen_ai.provider.name"] == _PROVIDERS[recording.host]
     assert found.get("gen_ai.response.model") == expected.get("model")
     assert found.get("gen_ai.response.id") == expected.get("id")
