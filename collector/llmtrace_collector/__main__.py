@@ -22,6 +22,7 @@ from llmtrace_collector.errors import ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
+from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receivers import Receivers
 from llmtrace_collector.report import report
 from llmtrace_collector.serving import bind, run
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
     parser.add_argument("--receivers", type=int, default=1, help="processes that receive on the same ports")
+    parser.add_argument("--cors-origins", default="", help="origins whose pages may send spans, separated by commas")
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
     arguments = parser.parse_args()
     return run("collector", lambda: _serve(arguments))
@@ -70,6 +72,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     folder = DataFolder(arguments.data)
     rules = load(arguments.rules) if arguments.rules else ()
+    origins = Origins.parse(arguments.cors_origins)
     kept = retention.load(arguments.retention) if arguments.retention else []
     address = _address(arguments, folder)
     own_store = None if arguments.clickhouse else folder
@@ -99,7 +102,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
         )
         custodian = Custodian(connect=partial(_connect, own_store, address), address=address, settings=kept)
         doors = await Doors.open(
-            wal, status, host=arguments.host, listener=listener, grpc_port=arguments.grpc_port, shared=shared
+            wal,
+            status,
+            host=arguments.host,
+            listener=listener,
+            grpc_port=arguments.grpc_port,
+            shared=shared,
+            origins=origins,
         )
         if shared:
             status.start()
@@ -128,7 +137,8 @@ def _adopt(folder: DataFolder) -> None:
 
 def _for_receivers(arguments: argparse.Namespace, folder: DataFolder) -> list[str]:
     given = ["--data", str(folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
-    return [*given, "--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
+    given += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
+    return [*given, "--cors-origins", arguments.cors_origins]
 
 
 def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:

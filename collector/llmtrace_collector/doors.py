@@ -6,9 +6,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from llmtrace_collector.errors import CollectorError
 from llmtrace_collector.names import INGEST_KEY
+from llmtrace_collector.receive.connection import IDLE_S, Connection, Connections, most_connections
+from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Door
 from llmtrace_collector.receive.grpc import serve_grpc
 from llmtrace_collector.receive.http import HttpReceiver
@@ -32,7 +35,15 @@ class Doors:
 
     @classmethod
     async def open(
-        cls, wal: Appender, status: Status, *, host: str, listener: socket.socket, grpc_port: int, shared: bool
+        cls,
+        wal: Appender,
+        status: Status,
+        *,
+        host: str,
+        listener: socket.socket,
+        grpc_port: int,
+        shared: bool,
+        origins: Origins,
     ) -> Doors:
         """Opens both; `shared` ports are those that other processes of ours listen on too.
 
@@ -42,7 +53,12 @@ class Doors:
         key = os.environ.get(INGEST_KEY, "")
         door = Door(wal, key=key, hosts=() if key or not is_loopback(host) else LOCAL_NAMES)
         stop_grpc = await serve_grpc(door, host, grpc_port, shared=shared)
-        server = http_server(HttpReceiver(door, status), timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=75)
+        server = http_server(
+            HttpReceiver(door, status, origins),
+            http=partial(Connection, all_connections=Connections(most_connections())),
+            timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=IDLE_S,
+        )
         return cls(door, server, asyncio.create_task(server.serve(sockets=[listener])), stop_grpc)
 
     async def until_asked_to_stop(self) -> None:

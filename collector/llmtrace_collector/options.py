@@ -73,6 +73,13 @@ OPTIONS = (
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
     Option(name="receivers", kind=int, default=1, help="processes that receive spans on the same ports"),
     Option(name="wal_quota_mib", kind=int, default=4096, help="most that may wait for ClickHouse on disk, MiB"),
+    Option(
+        name="cors_origins",
+        kind=str,
+        default="",
+        value="ORIGINS",
+        help="origins whose pages may send spans from a browser, separated by commas",
+    ),
     Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
     Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
     Option(name="config", kind=Path, default=None, value="FILE", help="a YAML file with any of these options by name"),
@@ -93,6 +100,7 @@ class Options:
     no_dashboard: bool
     receivers: int
     wal_quota_mib: int
+    cors_origins: str
     rules: Path | None
     retention: Path | None
     config: Path | None

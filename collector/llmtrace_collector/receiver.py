@@ -14,6 +14,7 @@ from pathlib import Path
 from llmtrace_collector import telemetry
 from llmtrace_collector.doors import Doors
 from llmtrace_collector.folder import DataFolder, made
+from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
 from llmtrace_collector.wal import ReceiverLog, WalLimits
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--grpc-port", type=int, required=True)
     parser.add_argument("--wal-quota-mib", type=int, required=True)
+    parser.add_argument("--cors-origins", default="")
     arguments = parser.parse_args()
     return run(f"receiver-{arguments.number}", lambda: _serve(arguments))
 
@@ -44,7 +46,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
         status = Status(folder.wal, arguments.number, wal.why_refusing)
         status.start()
         doors = await Doors.open(
-            wal, status, host=arguments.host, listener=listener, grpc_port=arguments.grpc_port, shared=True
+            wal,
+            status,
+            host=arguments.host,
+            listener=listener,
+            grpc_port=arguments.grpc_port,
+            shared=True,
+            origins=Origins.parse(arguments.cors_origins),
         )
         await doors.until_asked_to_stop()
         await doors.close()

@@ -86,9 +86,8 @@ class HttpServer(uvicorn.Server):
 
 def http_server(app: Any, **options: Any) -> HttpServer:
     """An `HttpServer` for an ASGI app, quiet, with httptools."""
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", http="httptools", server_header=False, **options
-    )
+    given = {"http": "httptools", **options}
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, **given)
     return HttpServer(config)
 
 

@@ -16,6 +16,7 @@ from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
 from llmtrace_collector.options import Options, parse
+from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.serving import is_loopback
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.upkeep import retention
@@ -63,6 +64,7 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
             f"--host {options.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
             " the apps, or leave --host away"
         )
+    Origins.parse(options.cors_origins)
     if options.rules:
         load(options.rules)
     if options.retention:
@@ -94,7 +96,7 @@ def _collector(options: Options, data: Path, watch_interval_s: float) -> Service
     arguments += ["--http-port", str(options.http_port), "--grpc-port", str(options.grpc_port)]
     arguments += ["--store-url", options.store_url, "--dashboard-url", options.dashboard_url]
     arguments += ["--receivers", str(options.receivers), "--wal-quota-mib", str(options.wal_quota_mib)]
-    arguments += ["--watch-interval", str(watch_interval_s)]
+    arguments += ["--watch-interval", str(watch_interval_s), "--cors-origins", options.cors_origins]
     server_arguments, environ = _server(options)
     arguments += server_arguments
     if options.rules:

@@ -23,9 +23,8 @@ class GoneError(Exception):
 class Body:
     """The body of one request; its bytes are counted at the door until `release`."""
 
-    def __init__(self, door: Door, timeout_s: float = BODY_TIMEOUT_S) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._timeout_s = timeout_s
         self._held_bytes = 0
 
     async def read(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
@@ -39,11 +38,11 @@ class Body:
         if announced.isdigit() and int(announced) > 2 * MAX_REQUEST_BYTES:
             check_size(int(announced))
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(BODY_TIMEOUT_S):
                 body = await self._receive(receive)
         except TimeoutError:
             raise RefusedError(
-                Fault.TOO_SLOW, f"the body was not whole after {self._timeout_s:g} s: send smaller requests"
+                Fault.TOO_SLOW, f"the body was not whole after {BODY_TIMEOUT_S:g} s: send smaller requests"
             ) from None
         return await self._inflated(body, headers.get(b"content-encoding", b""))
 

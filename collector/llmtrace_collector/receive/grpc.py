@@ -69,6 +69,20 @@ async def _refuse(context: grpc.aio.ServicerContext[Any, Any], refused: RefusedE
     await context.abort(_CODES[refused.fault.grpc_code], str(refused), tuple(trailers))
 
 
+_LIMITS = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 32 * 1024),
+    ("grpc.absolute_max_metadata_size", 32 * 1024),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    # Dead peers are found; exporters that ping often are not sent away.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
 async def serve_grpc(door: Door, host: str, port: int, *, shared: bool = False) -> Callable[[float], Awaitable[None]]:
     """Starts the gRPC server and gives the function that stops it, with a grace in seconds.
 
@@ -78,7 +92,7 @@ async def serve_grpc(door: Door, host: str, port: int, *, shared: bool = False) 
         ConfigError: the port is taken.
     """
     server = grpc.aio.server(
-        options=[("grpc.max_receive_message_length", MAX_REQUEST_BYTES), ("grpc.so_reuseport", int(shared))],
+        options=[*_LIMITS, ("grpc.so_reuseport", int(shared))],
     )
     server.add_generic_rpc_handlers((GrpcReceiver(door),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -17,6 +17,7 @@ from llmtrace_collector.landings import LANDINGS
 from llmtrace_collector.names import VERSION_HEADER
 from llmtrace_collector.receive.answers import JSON, PROTOBUF, Send, accept, answer, content_type, refuse
 from llmtrace_collector.receive.body import Body, GoneError, Receive
+from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Accepted, Door
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.serving import instance
@@ -35,9 +36,10 @@ _TYPES = {PROTOBUF, JSON}
 class HttpReceiver:
     """The ASGI application."""
 
-    def __init__(self, door: Door, status: Status) -> None:
+    def __init__(self, door: Door, status: Status, origins: Origins | None = None) -> None:
         self._door = door
         self._status = status
+        self._origins = origins or Origins()
         self._version = importlib.metadata.version("llmtrace-otel").encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +51,7 @@ class HttpReceiver:
             await self._route(scope, headers, receive, send)
         except RefusedError as refused:
             more = [(b"allow", b"POST")] if refused.fault is Fault.WRONG_METHOD else []
-            await refuse(send, refused, content_type(headers), more)
+            await refuse(send, refused, content_type(headers), [*more, *self._origins.headers(headers)])
         except GoneError:
             return
         except Exception:
@@ -61,10 +63,13 @@ class HttpReceiver:
         path, method = scope["path"], scope["method"]
         signal = _PATHS.get(path)
         if signal is not None:
+            if method == "OPTIONS" and (allowed := self._origins.preflight(headers)):
+                await answer(send, 204, b"", allowed)
+                return
             if method != "POST":
                 raise RefusedError(Fault.WRONG_METHOD, f"{signal} are sent with POST")
             accepted = await self._take(signal, headers, receive)
-            await accept(send, _told(signal, accepted), content_type(headers))
+            await accept(send, _told(signal, accepted), content_type(headers), self._origins.headers(headers))
         elif path == "/healthz" and method in {"GET", "HEAD"}:
             await self._health(send)
         elif path in STATUS_PATHS and method in {"GET", "HEAD"}:
