@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from llmtrace_collector.telemetry import METRICS
@@ -44,6 +47,20 @@ def test_what_was_acknowledged_is_in_the_books_across_kills_and_a_removed_segmen
         url = f"{stack.http_url}/v1/traces"
         assert post(url, request(span(), span(), span(trace_id=b"short")))[0] == 200
         wait_for(lambda: ledger(stack).get("stored") == 2, 60)
+        logs, metrics = ExportLogsServiceRequest(), ExportMetricsServiceRequest()
+        now = {"time_unix_nano": time.time_ns()}
+        logs.resource_logs.add().scope_logs.add().log_records.add(**now)
+        logs.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=2**63)
+        gauge = metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="load").gauge
+        for _ in range(4):
+            gauge.data_points.add(as_int=1, **now)
+        assert post(f"{stack.http_url}/v1/logs", logs.SerializeToString())[0] == 200
+        assert post(f"{stack.http_url}/v1/metrics", metrics.SerializeToString())[0] == 200
+        wait_for(lambda: ready(stack)["items"]["metrics"]["stored"] == 4, 60)
+        wait_for(lambda: ready(stack)["items"]["logs"]["accepted"] == 2, 60)
+        of_logs = ready(stack)["items"]["logs"]
+        assert (of_logs["stored"], of_logs["quarantined"], of_logs["missing"]) == (1, 1, 0)
+        assert ready(stack)["items"]["metrics"]["missing"] == 0
         gone = dict.fromkeys(("waiting", "dead_lettered", "discarded", "missing"), 0)
         assert ledger(stack) == {"accepted": 3, "stored": 2, "quarantined": 1, **gone}
         collector.kill_group()

@@ -66,7 +66,7 @@ class Process:
         """What it has printed."""
         return self.log.read_text(errors="replace")
 
-    def wait_answer(self, url: str, timeout_s: float = 30.0) -> None:
+    def wait_answer(self, url: str, timeout_s: float = 60.0) -> None:
         """Waits until `url` gives 200; fails at once when the process has ended."""
 
         def ready() -> bool:
@@ -87,7 +87,7 @@ class Process:
         self.popen.wait()
         self._file.close()
 
-    def stop(self, timeout_s: float = 40.0) -> int:
+    def stop(self, timeout_s: float = 60.0) -> int:
         """SIGTERM and the exit code."""
         self.popen.terminate()
         code = self.popen.wait(timeout_s)

@@ -28,3 +28,27 @@ SELECT
     count() AS items
 FROM otlp_spans AS o
 GROUP BY project, day, log, signal, fault;
+
+-- name: ingested_logs_mv
+CREATE MATERIALIZED VIEW IF NOT EXISTS ingested_logs_mv TO ingested AS
+SELECT
+    project,
+    toDate(fromUnixTimestamp64Nano(toInt64(received_ns), 'UTC'), 'UTC') AS day,
+    getSetting('log_comment') AS log,
+    'logs' AS signal,
+    o.fault AS fault,
+    count() AS items
+FROM otlp_log_records AS o
+GROUP BY project, day, log, signal, fault;
+
+-- name: ingested_metrics_mv
+CREATE MATERIALIZED VIEW IF NOT EXISTS ingested_metrics_mv TO ingested AS
+SELECT
+    project,
+    toDate(fromUnixTimestamp64Nano(toInt64(received_ns), 'UTC'), 'UTC') AS day,
+    getSetting('log_comment') AS log,
+    'metrics' AS signal,
+    o.fault AS fault,
+    count() AS items
+FROM otlp_metric_points AS o
+GROUP BY project, day, log, signal, fault;
