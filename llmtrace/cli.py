@@ -43,6 +43,11 @@ COMMANDS = {
         help="say what is wrong between this machine's apps and the collector",
         extra="",
     ),
+    "keys": Command(
+        module="llmtrace_collector.commands.keys",
+        help="make, list and revoke API keys",
+        extra="all",
+    ),
     "data": Command(
         module="llmtrace_collector.commands.data",
         help="how long data is kept; delete, export and import it",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtrace_collector.database import DATABASE, Address, connect
-from llmtrace_collector.doors import Doors
+from llmtrace_collector.doors import Doors, guard_of
 from llmtrace_collector.errors import ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
@@ -74,6 +74,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     rules = load(arguments.rules) if arguments.rules else ()
     origins = Origins.parse(arguments.cors_origins)
     kept = retention.load(arguments.retention) if arguments.retention else []
+    guard = guard_of(folder, arguments.host)
     address = _address(arguments, folder)
     own_store = None if arguments.clickhouse else folder
     # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
@@ -104,6 +105,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         doors = await Doors.open(
             wal,
             status,
+            guard=guard,
             host=arguments.host,
             listener=listener,
             grpc_port=arguments.grpc_port,

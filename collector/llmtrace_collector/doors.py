@@ -8,7 +8,10 @@ import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from llmtrace_collector.errors import CollectorError
+from llmtrace_collector.access import KeyRing, KeysUnreadableError, Scope
+from llmtrace_collector.access.guard import Guard
+from llmtrace_collector.errors import CollectorError, ConfigError
+from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.names import INGEST_KEY
 from llmtrace_collector.receive.connection import IDLE_S, Connection, Connections, most_connections
 from llmtrace_collector.receive.cors import Origins
@@ -20,6 +23,21 @@ from llmtrace_collector.status import Status
 from llmtrace_collector.wal import Appender
 
 _GRACE_S = 5
+
+
+def guard_of(folder: DataFolder, host: str) -> Guard:
+    """Who guards the doors: keys of the folder and the shared one; nobody comes in without where others reach us.
+
+    Raises:
+        ConfigError: the keys of the folder cannot be read.
+    """
+    ring = KeyRing(folder.path)
+    guard = Guard(ring, shared_key=os.environ.get(INGEST_KEY, ""), required=not is_loopback(host))
+    try:
+        guard.asks(Scope.READ)
+    except KeysUnreadableError as error:
+        raise ConfigError(str(error)) from error
+    return guard
 
 
 class Doors:
@@ -39,6 +57,7 @@ class Doors:
         wal: Appender,
         status: Status,
         *,
+        guard: Guard,
         host: str,
         listener: socket.socket,
         grpc_port: int,
@@ -50,8 +69,7 @@ class Doors:
         Raises:
             ConfigError: the gRPC port is taken.
         """
-        key = os.environ.get(INGEST_KEY, "")
-        door = Door(wal, key=key, hosts=() if key or not is_loopback(host) else LOCAL_NAMES)
+        door = Door(wal, guard=guard, hosts=LOCAL_NAMES if is_loopback(host) else ())
         stop_grpc = await serve_grpc(door, host, grpc_port, shared=shared)
         server = http_server(
             HttpReceiver(door, status, origins),

@@ -6,6 +6,7 @@ DIR/
   store.lock       held by the store process     engine/  spool/  schemas/   its files
   collector.lock   held by the collector         wal/  watch.db  tmp/        its files
   turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
+  keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl      see `access`
   logs/            what the services of `llmtrace up` print
 """
 
@@ -166,10 +167,11 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def write_whole(file: Path, content: bytes) -> None:
+def write_whole(file: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes a file so that after a crash it has either its old content or all of the new."""
     temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as out:
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as out:
         out.write(content)
         out.flush()
         os.fsync(out.fileno())

@@ -64,7 +64,7 @@ OPTIONS = (
         kind=str,
         default="127.0.0.1",
         value="ADDRESS",
-        help=f"address for spans; another than loopback needs {INGEST_KEY}",
+        help=f"address for spans; another than loopback needs {INGEST_KEY} or keys",
     ),
     Option(name="http_port", kind=int, default=4318, help="OTLP over HTTP; /healthz, /readyz, /metrics"),
     Option(name="grpc_port", kind=int, default=4317, help="OTLP over gRPC"),

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from llmtrace_collector import telemetry
-from llmtrace_collector.doors import Doors
+from llmtrace_collector.doors import Doors, guard_of
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.serving import bind, run
@@ -48,6 +48,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         doors = await Doors.open(
             wal,
             status,
+            guard=guard_of(folder, arguments.host),
             host=arguments.host,
             listener=listener,
             grpc_port=arguments.grpc_port,

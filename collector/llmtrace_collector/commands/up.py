@@ -10,6 +10,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from llmtrace_collector.access import Scope
+from llmtrace_collector.access.register import Register
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.database import Address
 from llmtrace_collector.errors import ConfigError
@@ -59,17 +61,13 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
     Raises:
         ConfigError: something is wrong that can be seen before anything starts.
     """
-    if not is_loopback(options.host) and not os.environ.get(INGEST_KEY):
-        raise ConfigError(
-            f"--host {options.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
-            " the apps, or leave --host away"
-        )
     Origins.parse(options.cors_origins)
     if options.rules:
         load(options.rules)
     if options.retention:
         retention.load(options.retention)
     folder = DataFolder(options.data)
+    _check_reach(options, folder)
     logs = made(folder.path / "logs")
     services = [_collector(options, folder.path, watch_interval_s)]
     if not options.clickhouse:
@@ -79,6 +77,17 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
             raise ConfigError('the dashboard needs Streamlit: pip install "llmtrace-otel[all]", or give --no-dashboard')
         services.append(_dashboard(options))
     return Supervisor(services, log_folder=logs, say=say)
+
+
+def _check_reach(options: Options, folder: DataFolder) -> None:
+    if is_loopback(options.host) or os.environ.get(INGEST_KEY):
+        return
+    if any(Scope.INGEST in key.scopes for key in Register(folder).all()):
+        return
+    raise ConfigError(
+        f"--host {options.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
+        " the apps, or make keys with `llmtrace keys create`, or leave --host away"
+    )
 
 
 def _store(options: Options, data: Path) -> Service:

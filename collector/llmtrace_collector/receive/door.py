@@ -8,7 +8,7 @@ this is the one strict door. Ids, times and depth are judged in SQL, behind the 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import logging
 import re
 import time
 from collections.abc import Collection
@@ -17,11 +17,15 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from llmtrace_collector import otlp, telemetry
+from llmtrace_collector.access import DEFAULT_PROJECT, Caller, KeysUnreadableError, Scope
+from llmtrace_collector.access.guard import DeniedError, Guard, ScopeError
 from llmtrace_collector.otlp_json import JsonError, TooManyValuesError, read_json
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Appender, WalFullError
 from llmtrace_collector.wal.record import encode
+
+log = logging.getLogger(__name__)
 
 MAX_REQUEST_BYTES = 64 * 1024**2
 """Of one request, also once inflated: what OTLP 1.11 recommends."""
@@ -30,8 +34,6 @@ MAX_IN_FLIGHT_BYTES = 512 * 1024**2
 """Of all bodies being received; beyond it senders are asked to come again."""
 
 _LARGE_BYTES = 1024**2
-
-DEFAULT_PROJECT = "default"
 
 
 @dataclass(kw_only=True)
@@ -58,14 +60,15 @@ class Accepted:
 class Door:
     """Judges bodies and puts the good ones into the log."""
 
-    def __init__(self, wal: Appender, *, key: str = "", hosts: Collection[str] = ()) -> None:
-        """`key` is the bearer token every sender must give; '' asks for none.
+    def __init__(self, wal: Appender, *, guard: Guard | None = None, hosts: Collection[str] = ()) -> None:
+        """`guard` knows the keys; without one nobody is asked for any.
 
-        `hosts` are the names HTTP requests may call this machine by; none: any.
+        `hosts` are the names HTTP requests may call this machine by where no key is asked for; none: any.
         """
         self._wal = wal
         self._hosts = frozenset(hosts)
-        self._authorization = f"Bearer {key}".encode() if key else b""
+        self._guard = guard or Guard()
+        self._told_of_keys = False
         self._in_flight_bytes = 0
         # One at a time: what JSON is read into takes several times its size.
         self._large_json = asyncio.Semaphore(1)
@@ -76,24 +79,41 @@ class Door:
         return self._wal.why_refusing()
 
     def check_host(self, host: bytes) -> None:
-        """Raises `RefusedError` for a foreign Host: a page in a browser here may have made its own name point to us."""
+        """Raises `RefusedError` for a foreign Host: a page in a browser here may have made its own name point to us.
+
+        A page has no key, so where one is asked for any name will do.
+        """
         name = re.sub(r":\d+$", "", host.decode("latin-1")).strip("[]").lower()
-        if self._hosts and name not in self._hosts:
+        if self._hosts and name not in self._hosts and not self._asks():
             self.counters.refused_requests += 1
             raise RefusedError(
                 Fault.FOREIGN_HOST,
                 f"this collector listens for this machine only and does not answer to the host name {name[:100]!r}",
             )
 
-    def check_key(self, authorization: bytes) -> None:
-        """Raises `RefusedError` when a key is asked for and `authorization` does not carry it."""
-        if self._authorization and not hmac.compare_digest(authorization, self._authorization):
+    def authorize(self, authorization: bytes, scope: Scope = Scope.INGEST) -> Caller:
+        """Who sends this `authorization` header; raises `RefusedError` when they may not do what `scope` is for."""
+        try:
+            return self._guard.authorize(authorization, scope)
+        except KeysUnreadableError as error:
+            raise self._keys_unreadable(error) from error
+        except DeniedError as error:
             self.counters.refused_requests += 1
-            raise RefusedError(
-                Fault.NO_KEY,
-                "this collector needs its ingest key: send the header 'authorization: Bearer KEY'"
-                " (in llmtrace apps: set LLMTRACE_INGEST_KEY)",
-            )
+            fault = Fault.WRONG_SCOPE if isinstance(error, ScopeError) else Fault.NO_KEY
+            raise RefusedError(fault, str(error)) from error
+
+    def _asks(self) -> bool:
+        try:
+            return self._guard.asks(Scope.INGEST)
+        except KeysUnreadableError as error:
+            raise self._keys_unreadable(error) from error
+
+    def _keys_unreadable(self, error: KeysUnreadableError) -> RefusedError:
+        self.counters.refused_requests += 1
+        if not self._told_of_keys:
+            self._told_of_keys = True
+            log.error("nothing is accepted: %s", error)
+        return RefusedError(Fault.BUSY, "this collector cannot read its keys just now; send it again")
 
     def hold(self, size_bytes: int) -> None:
         """Counts bytes of a body that is being received; give them back with a negative size.

@@ -44,10 +44,10 @@ class GrpcReceiver(grpc.GenericRpcHandler):
     async def _export(self, signal: Signal, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         metadata = {key: value for key, value in context.invocation_metadata() or () if key == "authorization"}
         try:
-            self._door.check_key(str(metadata.get("authorization", "")).encode())
+            caller = self._door.authorize(str(metadata.get("authorization", "")).encode())
             self._door.hold(len(body))
             try:
-                accepted = await self._door.accept(signal, body, transport="grpc")
+                accepted = await self._door.accept(signal, body, transport="grpc", project=caller.project)
             finally:
                 self._door.hold(-len(body))
         except RefusedError as refused:

@@ -90,15 +90,14 @@ class HttpReceiver:
 
     async def _take(self, signal: Signal, headers: Mapping[bytes, bytes], receive: Receive) -> Accepted:
         self._door.check_host(headers.get(b"host", b""))
-        self._door.check_key(headers.get(b"authorization", b""))
+        caller = self._door.authorize(headers.get(b"authorization", b""))
         kind = content_type(headers)
         if kind not in _TYPES:
             raise RefusedError(Fault.WRONG_TYPE, _wrong_type(kind))
         body = Body(self._door)
         try:
-            return await self._door.accept(
-                signal, await body.read(receive, headers), transport="http", json=kind == JSON
-            )
+            whole = await body.read(receive, headers)
+            return await self._door.accept(signal, whole, transport="http", json=kind == JSON, project=caller.project)
         finally:
             body.release()
 

@@ -21,6 +21,7 @@ class Fault(Enum):
     MALFORMED = (3, 400)
     NO_KEY = (16, 401)
     FOREIGN_HOST = (7, 403)
+    WRONG_SCOPE = (7, 403)  # noqa: PIE796 - another reason, the same codes
     NOWHERE = (5, 404)
     WRONG_METHOD = (12, 405)
     TOO_SLOW = (4, 408)
