@@ -1,6 +1,6 @@
 """The invariant: every item that was ever acknowledged is somewhere, and can be shown.
 
-    accepted = stored + quarantined + waiting + dead-lettered + discarded + missing        missing must be 0
+    accepted = stored + quarantined + waiting + dead-lettered + discarded + settled + missing      missing must be 0
 
 | term          | where it is counted, so that it outlives every process                                      |
 |---------------|---------------------------------------------------------------------------------------------|
@@ -8,6 +8,7 @@
 | waiting       | the names of the sealed segments                                                            |
 | dead-lettered | the notes beside the dead letters                                                           |
 | discarded     | the notes of dead letters that a person has deleted                                         |
+| settled       | the file `wal/settled`: what was missing and a person has said is known (`llmtrace wal settle`) |
 | stored        | the table `ingested` of the store, filled by the same inserts under the same tokens         |
 | quarantined   | the same, where the fault is not empty                                                      |
 
@@ -18,12 +19,14 @@ seen as `missing`.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from llmtrace_collector.folder import write_whole
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import dead
 from llmtrace_collector.wal.books import Books
@@ -45,13 +48,14 @@ class Ledger:
     waiting: int = 0
     dead_lettered: int = 0
     discarded: int = 0
+    settled: int = 0
     stored: int = 0
     quarantined: int = 0
 
     @property
     def missing(self) -> int:
         """What cannot be shown to be anywhere: 0, or something was lost (or counted twice, when negative)."""
-        there = self.stored + self.quarantined + self.waiting + self.dead_lettered + self.discarded
+        there = self.stored + self.quarantined + self.waiting + self.dead_lettered + self.discarded + self.settled
         return self.accepted - there
 
     def terms(self) -> dict[str, int]:
@@ -76,6 +80,7 @@ def ledgers(wal_folder: Path, taken: Iterable[Mapping[str, Any]]) -> dict[Signal
         again = sealed_in(wal_folder / AGAIN / signal)
         waiting[signal] += sum(Segment(path=path, size_bytes=0).items for path in again)
     dead_lettered, discarded = (_noted(wal_folder, kind) for kind in ("reason", "discarded"))
+    settled = _settled(wal_folder)
     stored: Counter[str] = Counter()
     quarantined: Counter[str] = Counter()
     for row in taken:
@@ -86,6 +91,7 @@ def ledgers(wal_folder: Path, taken: Iterable[Mapping[str, Any]]) -> dict[Signal
             waiting=waiting[signal],
             dead_lettered=dead_lettered[signal],
             discarded=discarded[signal],
+            settled=settled.get(signal, 0),
             stored=stored[signal],
             quarantined=quarantined[signal],
         )
@@ -98,3 +104,26 @@ def _noted(wal_folder: Path, kind: str) -> Counter[str]:
     for signal, items in dead.books(wal_folder, kind):
         total[signal] += items
     return total
+
+
+def ask_to_settle(wal_folder: Path) -> None:
+    """Asks the collector to take what is missing now as known; it does at its next balance, or its next start."""
+    write_whole(wal_folder / "settle", b"")
+
+
+def settle_if_asked(wal_folder: Path, known: Mapping[Signal, Ledger]) -> bool:
+    """Writes what is missing to the file of the settled, if a person has asked for it; True: it was written."""
+    if not (wal_folder / "settle").exists():
+        return False
+    settled = {signal: ledger.settled + ledger.missing for signal, ledger in known.items()}
+    write_whole(wal_folder / "settled", json.dumps(settled).encode())
+    (wal_folder / "settle").unlink()
+    return True
+
+
+def _settled(wal_folder: Path) -> dict[str, int]:
+    try:
+        settled: dict[str, int] = json.loads((wal_folder / "settled").read_bytes())
+    except FileNotFoundError:
+        return {}
+    return settled

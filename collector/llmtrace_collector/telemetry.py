@@ -88,7 +88,7 @@ _OWN = (
         labels=("signal", "term"),
         help=(
             "where everything is that was ever acknowledged, across restarts: accepted = stored + quarantined + waiting"
-            " + dead_lettered + discarded + missing, and missing must be 0"
+            " + dead_lettered + discarded + settled + missing, and missing must be 0"
         ),
     ),
     Metric(name="llmtrace_log_segments", kind="gauge", help="sealed segments that wait for ClickHouse"),

@@ -23,7 +23,7 @@ from llmtrace_collector.database import Address, faults, rows
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.landings import LANDINGS
-from llmtrace_collector.ledger import TAKEN, ledgers
+from llmtrace_collector.ledger import TAKEN, ledgers, settle_if_asked
 from llmtrace_collector.poison import Plan, make_plan, split
 from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.schema.otlp import PROTO_SETTINGS
@@ -129,7 +129,10 @@ class Writer:
             return
         with faults(self._address):
             taken = rows(client, TAKEN, {"log": self._wal.identity})
-        for signal, ledger in ledgers(self._wal.folder, taken).items():
+        known = ledgers(self._wal.folder, taken)
+        if settle_if_asked(self._wal.folder, known):
+            known = ledgers(self._wal.folder, taken)
+        for signal, ledger in known.items():
             for term, items in ledger.terms().items():
                 telemetry.put("llmtrace_ledger_items", items, signal=signal, term=term)
         telemetry.put("llmtrace_log_dead_letters", len(dead.letters(self._wal.folder)))

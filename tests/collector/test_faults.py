@@ -78,5 +78,5 @@ def test_a_clock_set_back_while_it_runs_changes_neither_order_nor_counts(tmp_pat
         for name, content in zip(("first", "second", "third", "fourth"), in_order, strict=True):
             assert name.encode() in content
         stack.store()
-        wait_for(lambda: books(stack).get("stored") == 4 and books(stack)["missing"] == 0, 60)
+        wait_for(lambda: books(stack).get("stored") == 4 and books(stack)["missing"] == 0, 150)
         assert collector.stop() == 0

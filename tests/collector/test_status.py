@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from llmtrace_collector.commands.wal import main
 from llmtrace_collector.telemetry import METRICS
 from support.otlp import CALL, post, request, span
 from support.services import Stack, stack_at
@@ -32,6 +36,25 @@ def metrics(stack: Stack) -> dict[str, float]:
     return found
 
 
+def status_of(url: str, body: bytes) -> int:
+    """0 when the connection breaks."""
+    try:
+        return post(url, body)[0]
+    except OSError:
+        return 0
+
+
+def pids(*words: str) -> list[int]:
+    """Receiver processes with these words in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            line = (folder / "cmdline").read_bytes().decode().split("\0")
+            if "llmtrace_collector.receiver" in line and set(words) <= set(line):
+                found.append(int(folder.name))
+    return found
+
+
 def ready(stack: Stack) -> dict:
     return json.loads(post(f"{stack.http_url}/readyz", None)[1])
 
@@ -46,7 +69,7 @@ def test_what_was_acknowledged_is_in_the_books_across_kills_and_a_removed_segmen
         store, collector = stack.store(), stack.collector()
         url = f"{stack.http_url}/v1/traces"
         assert post(url, request(span(), span(), span(trace_id=b"short")))[0] == 200
-        wait_for(lambda: ledger(stack).get("stored") == 2, 60)
+        wait_for(lambda: ledger(stack).get("stored") == 2, 150)
         logs, metrics = ExportLogsServiceRequest(), ExportMetricsServiceRequest()
         now = {"time_unix_nano": time.time_ns()}
         logs.resource_logs.add().scope_logs.add().log_records.add(**now)
@@ -56,12 +79,12 @@ def test_what_was_acknowledged_is_in_the_books_across_kills_and_a_removed_segmen
             gauge.data_points.add(as_int=1, **now)
         assert post(f"{stack.http_url}/v1/logs", logs.SerializeToString())[0] == 200
         assert post(f"{stack.http_url}/v1/metrics", metrics.SerializeToString())[0] == 200
-        wait_for(lambda: ready(stack)["items"]["metrics"]["stored"] == 4, 60)
-        wait_for(lambda: ready(stack)["items"]["logs"]["accepted"] == 2, 60)
+        wait_for(lambda: ready(stack)["items"]["metrics"]["stored"] == 4, 150)
+        wait_for(lambda: ready(stack)["items"]["logs"]["accepted"] == 2, 150)
         of_logs = ready(stack)["items"]["logs"]
         assert (of_logs["stored"], of_logs["quarantined"], of_logs["missing"]) == (1, 1, 0)
         assert ready(stack)["items"]["metrics"]["missing"] == 0
-        gone = dict.fromkeys(("waiting", "dead_lettered", "discarded", "missing"), 0)
+        gone = dict.fromkeys(("waiting", "dead_lettered", "discarded", "settled", "missing"), 0)
         assert ledger(stack) == {"accepted": 3, "stored": 2, "quarantined": 1, **gone}
         collector.kill_group()
         store.kill_group()
@@ -73,8 +96,11 @@ def test_what_was_acknowledged_is_in_the_books_across_kills_and_a_removed_segmen
         collector.kill_group()
         sealed[0].unlink()
         store, collector = stack.store(), stack.collector()
-        wait_for(lambda: ledger(stack).get("accepted") == 8, 60)
+        wait_for(lambda: ledger(stack).get("accepted") == 8, 150)
         assert ledger(stack)["missing"] == 5
+        assert main(["settle", "--data", str(stack.data)]) == 0
+        wait_for(lambda: ledger(stack)["missing"] == 0, 150)
+        assert ledger(stack)["settled"] == 5
         assert collector.stop() == 0
         assert store.stop() == 0
 
@@ -117,13 +143,26 @@ def test_several_receiver_processes_share_the_ports_one_writes_and_any_tells_of_
         stack.store()
         collector = stack.collector("--receivers", "3")
         url = f"{stack.http_url}/v1/traces"
-        for _ in range(60):
+        sent = 0
+
+        def each_has_taken_some() -> bool:
+            nonlocal sent
             assert post(url, request(span()))[0] == 200
-        wait_for(lambda: ledger(stack).get("stored") == 60, 60)
+            sent += 1
+            return {path.parent.parent.name for path in (stack.data / "wal").rglob("books")} >= {"wal", "1", "2"}
+
+        wait_for(each_has_taken_some, 60)
+        wait_for(lambda: ledger(stack).get("stored") == sent, 150)
         name = "otelcol_receiver_accepted_spans{receiver=otlp,transport=http}"
-        wait_for(lambda: [metrics(stack)[name] for _ in range(8)] == [60] * 8)
+        wait_for(lambda: [metrics(stack)[name] for _ in range(8)] == [sent] * 8, 60)
         assert ledger(stack)["missing"] == 0
+
+        (victim,) = pids("--number", "2", str(stack.data))
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(40):
+            wait_for(lambda: status_of(url, request(span())) == 200)
+        wait_for(lambda: pids("--number", "2", str(stack.data)) not in ([], [victim]), 150)
         assert collector.stop() == 0
-        assert stack.reader().query("SELECT count() FROM spans").result_rows[0][0] == 60
-        written = {path.parent.parent.name for path in (stack.data / "wal").rglob("books")}
-        assert written >= {"wal", "1", "2"}, "each process has taken some"
+        assert pids("--number", str(stack.data)) == [], "receivers end with their collector"
+        found = stack.reader().query("SELECT count(), uniqExact(span_id) FROM spans").result_rows[0]
+        assert found == (sent + 40, sent + 40)

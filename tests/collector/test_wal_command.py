@@ -104,15 +104,15 @@ def test_dead_letters_are_sent_again_or_deleted_and_files_handed_in_once_and_the
         leave.write_bytes(record(POISON, 3) + record(request(span(name="good"))) + record(POISON, 4))
 
         collector = stack.collector()
-        letters = wait_for(lambda: len(found := dead.letters(wal_folder)) == 2 and found, 60)
+        letters = wait_for(lambda: len(found := dead.letters(wal_folder)) == 2 and found, 150)
         assert sorted(letter.items for letter in letters) == [3, 4]
-        wait_for(lambda: books(stack).get("dead_lettered") == 7, 60)
+        wait_for(lambda: books(stack).get("dead_lettered") == 7, 150)
         first, second = (letter.path.stem for letter in letters)
 
         assert main(["replay", *data, first]) == 0
-        again = wait_for(lambda: [x for x in dead.letters(wal_folder) if x.path.stem == f"{first}-0"], 60)
+        again = wait_for(lambda: [x for x in dead.letters(wal_folder) if x.path.stem == f"{first}-0"], 150)
         assert main(["discard", *data, second]) == 0
-        wait_for(lambda: books(stack).get("discarded") == 4, 60)
+        wait_for(lambda: books(stack).get("discarded") == 4, 150)
         assert (again[0].items, books(stack)["dead_lettered"], books(stack)["missing"]) == (3, 3, 0)
         assert not list(wal_folder.glob(f"dead/traces/{second}.records"))
 
@@ -120,7 +120,7 @@ def test_dead_letters_are_sent_again_or_deleted_and_files_handed_in_once_and_the
         file.write_bytes(record(request(span(name="handed in"))))
         for _ in range(2):
             assert main(["replay", *data, "--signal", "traces", str(file)]) == 0
-            wait_for(lambda: not list(wal_folder.glob("given/traces/*.seg")), 60)
+            wait_for(lambda: not list(wal_folder.glob("given/traces/*.seg")), 150)
         assert sorted(row[0] for row in stack.reader().query("SELECT name FROM spans").result_rows) == [
             "good",
             "handed in",

@@ -24,7 +24,7 @@ def kill_at_random(
     """SIGKILL to collector, store or both, again and again."""
     dice = random.Random(seed)
     store, collector = stack.store(), stack.collector(*options)
-    load = Load(stack.http_port, pause_s=0.02)
+    load = Load(stack.http_port, pause_s=0.1)
     for n in range(rounds):
         moment(dice.uniform(0.3, 2.0))
         victims = dice.choice([("collector",), ("store",), ("store", "collector")])
@@ -118,7 +118,7 @@ def damaged_on_disk(stack: Stack) -> dict[str, int]:
     cut.write_bytes(cut.read_bytes()[:-3])
     removed.unlink()
     store = stack.store()
-    known = wait_for(lambda: (b := books(stack)).get("waiting") == 0 and b["accepted"] == 17 and b, 60)
+    known = wait_for(lambda: (b := books(stack)).get("waiting") == 0 and b["accepted"] == 17 and b, 150)
     assert collector.stop() == 0
     assert store.stop() == 0
     return known

@@ -92,12 +92,18 @@ def books(stack: Stack) -> dict[str, int]:
     return items.get("traces", {})
 
 
-def counted(stack: Stack, load: Load, *, within_s: float = 120.0) -> Count:
+def counted(stack: Stack, load: Load, *, within_s: float = 600.0) -> Count:
     """Waits until the (stopped) load is stored, as far as it will be, and counts; store and collector run."""
+
+    def settled() -> dict[str, int] | None:
+        known = books(stack)
+        rows = stack.reader().query("SELECT count() FROM spans").result_rows[0][0]
+        return known if known.get("waiting") == 0 and known["stored"] == rows else None
+
     with suppress(AssertionError):  # the count tells
         wait_for(lambda: load.acknowledged <= set(ids(stack)), within_s)
+    known = wait_for(settled, within_s, what=f"the books to agree with the rows: {books(stack)}")
     stored = ids(stack)
-    known = wait_for(lambda: (b := books(stack)).get("waiting") == 0 and b.get("stored") == len(stored) and b, 60)
     rollup = int(stack.reader().query("SELECT sum(calls) FROM spend_1m").result_rows[0][0])
     return Count(
         acknowledged=len(load.acknowledged),

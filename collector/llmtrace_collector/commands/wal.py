@@ -13,6 +13,7 @@ from pathlib import Path
 
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.errors import ConfigError
+from llmtrace_collector.ledger import ask_to_settle
 from llmtrace_collector.options import default_data
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import dead
@@ -21,7 +22,7 @@ from llmtrace_collector.wal.survey import Found, survey
 
 
 def main(argv: Sequence[str]) -> int:
-    """Runs one of the four; the exit code: 1 when `verify` found damage."""
+    """Runs one of the five; the exit code: 1 when `verify` found damage."""
     parser = argparse.ArgumentParser(prog="llmtrace wal", description=__doc__.partition("\n")[0] if __doc__ else None)
     data = argparse.ArgumentParser(add_help=False)
     given_data = os.environ.get("LLMTRACE_DATA")
@@ -33,6 +34,7 @@ def main(argv: Sequence[str]) -> int:
     replay = verbs.add_parser("replay", parents=[data], help="send dead letters, or segment files, to the store")
     replay.add_argument("--signal", type=Signal, choices=list(Signal), help="of files whose folder does not say it")
     discard = verbs.add_parser("discard", parents=[data], help="delete dead letters for good")
+    verbs.add_parser("settle", parents=[data], help="take what is missing in the books as known")
     for verb in (replay, discard):
         verb.add_argument("names", nargs="*", metavar="NAME", help="of dead letters, as `inspect` shows them")
         verb.add_argument("--all", action="store_true", help="all dead letters")
@@ -42,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
         "verify": _verify,
         "replay": _replay,
         "discard": _discard,
+        "settle": _settle,
     }
     return guarded("wal", lambda: verbs_do[given.verb](_folder(given.data), given))
 
@@ -134,6 +137,12 @@ def _discard(folder: Path, given: argparse.Namespace) -> int:
     for letter in _chosen(folder, given):
         letter.discard()
         say(f"{letter.path.stem}: {letter.items:,} items are deleted; a note that they were stays")
+    return 0
+
+
+def _settle(folder: Path, _: argparse.Namespace) -> int:
+    ask_to_settle(folder)
+    say("what is missing is taken as known at the collector's next balance, in some seconds or at its next start")
     return 0
 
 
