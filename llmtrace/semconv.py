@@ -873,6 +873,19 @@ EXCEPTION_TYPE: Final = "exception.type"
 """OTEL; so is the next."""
 EXCEPTION_MESSAGE: Final = "exception.message"
 
+# Events of others that the collector keeps as scores and feedback (GENAI ``docs/gen-ai/gen-ai-events.md``; LLMTRACE)
+EVENT_NAME: Final = "event.name"
+"""Of a log record sent by an SDK without the field of that name (OTEL)."""
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+FEEDBACK_NAME: Final = "llmtrace.feedback.name"
+FEEDBACK_VALUE: Final = "llmtrace.feedback.value"
+FEEDBACK_LABEL: Final = "llmtrace.feedback.label"
+FEEDBACK_COMMENT: Final = "llmtrace.feedback.comment"
+FEEDBACK_CORRECTION: Final = "llmtrace.feedback.correction"
+
 
 def is_standard(name: str) -> bool:
     """Whether an attribute is one of the conventions, not one of ours or of the app's."""
