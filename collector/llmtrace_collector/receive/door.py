@@ -20,6 +20,7 @@ from llmtrace_collector import otlp, telemetry
 from llmtrace_collector.access import DEFAULT_PROJECT, Caller, KeysUnreadableError, Scope
 from llmtrace_collector.access.guard import DeniedError, Guard, ScopeError
 from llmtrace_collector.otlp_json import JsonError, TooManyValuesError, read_json
+from llmtrace_collector.receive.deep import flatten_logs, has_deep
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Appender, WalFullError
@@ -194,7 +195,7 @@ def _judge_protobuf(signal: Signal, body: bytes) -> _Judged:
         request = otlp.parse(signal, body)
     except otlp.MalformedError as error:
         raise RefusedError(Fault.MALFORMED, str(error)) from error
-    return _weigh(signal, request, body)
+    return _weigh(signal, request, _flattened(signal, request, body))
 
 
 def _judge_json(signal: Signal, body: bytes) -> _Judged:
@@ -204,7 +205,15 @@ def _judge_json(signal: Signal, body: bytes) -> _Judged:
         raise RefusedError(Fault.MALFORMED, f"the body is not OTLP in JSON: {str(error)[:300]}") from error
     except TooManyValuesError as error:
         raise RefusedError(Fault.TOO_LARGE, f"{error}: send less at a time") from error
-    return _weigh(signal, request, request.SerializeToString())
+    return _weigh(signal, request, _flattened(signal, request, request.SerializeToString()))
+
+
+def _flattened(signal: Signal, request: Message, body: bytes) -> bytes:
+    """The body, its values as deep as they are stored. Of logs alone: there the conventions ask for deep values."""
+    if signal is not Signal.LOGS or not has_deep(signal, body):
+        return body
+    flatten_logs(request)
+    return request.SerializeToString()
 
 
 def _weigh(signal: Signal, request: Message, body: bytes) -> _Judged:
