@@ -18,6 +18,8 @@ class Operation:
     """``gen_ai.operation.name``; for paths without an own meaning, the path with ids dropped."""
     wire: str
     """How bodies are spelled: ``chat``, ``responses``, ``images``, ... or ``""``, which is not read."""
+    dialect: str = ""
+    """``messages`` for a provider whose bodies are first brought into the shape of ``wire``."""
     api_type: str | None = None
     """``openai.api.type``, or None where the convention has no value."""
     protocol: str | None = None
@@ -144,6 +146,8 @@ class Usage:
     cache_write: int | None = None
     cache_write_12h: int | None = None
     """Those of ``cache_write`` that are kept for 12 hours, at another price."""
+    cache_write_1h: int | None = None
+    """Those of ``cache_write`` that are kept for an hour, at another price."""
     reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None

@@ -17,6 +17,7 @@ from llmtrace.calls import Operation
 
 CHAT: Final = Operation(name="chat", wire="chat", api_type="chat_completions", is_billed=True)
 RESPONSES: Final = Operation(name="chat", wire="responses", api_type="responses", is_billed=True)
+MESSAGES: Final = Operation(name="chat", wire="chat", dialect="messages", is_billed=True)
 RESPONSES_SOCKET: Final = Operation(
     name="chat", wire="responses", api_type="responses", protocol="websocket", is_billed=True
 )
@@ -25,6 +26,7 @@ COMPACTION: Final = Operation(name="responses.compact", wire="responses", api_ty
 STORED_RESPONSE: Final = Operation(name="fetch_response", wire="responses", api_type="responses")
 CANCELLED_RESPONSE: Final = Operation(name="responses.cancel", wire="responses", api_type="responses")
 TOKEN_COUNT: Final = Operation(name="responses.input_tokens", wire="token_count", api_type="responses")
+MESSAGES_COUNT: Final = Operation(name="messages.count_tokens", wire="token_count")
 TEXT_COMPLETION: Final = Operation(name="text_completion", wire="completions", is_billed=True)
 EMBEDDINGS: Final = Operation(name="embeddings", wire="embeddings", is_billed=True)
 RETRIEVAL: Final = Operation(name="retrieval", wire="search")
@@ -41,6 +43,8 @@ _TABLE: Final[dict[tuple[str, str], Operation]] = {
     ("POST", "/responses/input_tokens"): TOKEN_COUNT,
     ("GET", "/responses/{}"): STORED_RESPONSE,
     ("POST", "/responses/{}/cancel"): CANCELLED_RESPONSE,
+    ("POST", "/messages"): MESSAGES,  # Anthropic's, as is the next
+    ("POST", "/messages/count_tokens"): MESSAGES_COUNT,
     ("POST", "/completions"): TEXT_COMPLETION,
     ("POST", "/embeddings"): EMBEDDINGS,
     ("POST", "/vector_stores/{}/search"): RETRIEVAL,
@@ -87,6 +91,7 @@ _DEPLOYMENT: Final = re.compile(r"^(?:/openai)?/deployments/[^/]+")
 _ORIGIN: Final = re.compile(r"^[a-z]+://[^/]*")
 # What stands before the paths of the API at another server: /openai/v1, /api/v1, /v1beta/openai.
 _PREFIX: Final = re.compile(r"^(?:/[^/]+)*?/v1(?:beta/openai)?(?=/)")
+_VERSION: Final = "/v1/"  # Anthropic's client has it in the paths, OpenAI's in the base URL
 _WORD: Final = re.compile(r"^[a-z][a-z_]*$")
 
 # Segments below the first that are names, not ids: the vocabulary of the OpenAI API's paths (openai-python 3.54,
@@ -94,8 +99,8 @@ _WORD: Final = re.compile(r"^[a-z][a-z_]*$")
 _WORDS: Final = frozenset(
     """
     accept activate admin_api_keys alerts alpha api_keys archive artifacts attach audio_speeches
-    audio_transcriptions audit_logs automations calls cancel cases certificates characters checkpoints
-    client_secrets code_interpreter_sessions compact complete completions content costs credentials
+    audio_transcriptions audit_logs automations batches calls cancel cases certificates characters checkpoints
+    client_secrets code_interpreter_sessions compact complete completions content costs count_tokens credentials
     data_retention deactivate decisions edits embeddings environments events extensions external_keys
     external_storage federation_rules file_batches file_search_calls files fork generations graders groups
     hangup hosted_tool_permissions images input_items input_tokens invites invocations items jobs messages
@@ -113,7 +118,7 @@ def operation_of(method: str, url: str) -> Operation:
     """Operation of a request, as the client names it before it builds the URL: ``("post", "/chat/completions")``."""
     path, absolute = _ORIGIN.subn("", url)
     path = path.partition("?")[0]
-    path = _DEPLOYMENT.sub("", _PREFIX.sub("", path) if absolute else path)
+    path = _DEPLOYMENT.sub("", _PREFIX.sub("", path) if absolute or path.startswith(_VERSION) else path)
     return _operation(method.upper(), tuple(_segments(path)))
 
 

@@ -10,6 +10,7 @@ from llmtrace.outcomes import Outcome, Reader, failure_told, stream_end
 from llmtrace.reading.events import Chunk, read_events
 from llmtrace.reading.forms import form_as_json
 from llmtrace.reading.json_values import Json, count
+from llmtrace.reading.messages import reply_as_chat, request_as_chat
 from llmtrace.reading.replies import parse_reply, read_reply, reasons_cut_short
 from llmtrace.reading.requests import parse_body
 from llmtrace.reading.streamed import Streamed, add_up
@@ -101,7 +102,8 @@ class Collected:
         """The request's body."""
         body = self._sent_to(self.answer) if self.answer else {}
         # Without an answer the encoded request is out of reach; the client's own copy has all but `extra_body`.
-        return body or (self.fallback if isinstance(self.fallback, dict) else {})
+        body = body or (self.fallback if isinstance(self.fallback, dict) else {})
+        return request_as_chat(body) if self.call.operation.dialect == "messages" else body
 
     def path(self) -> str:
         """Path of the request's URL; empty when no request was made."""
@@ -143,13 +145,15 @@ class Collected:
         if self.call.operation.answers_file and self.outcome.failure is None:
             return {}
         body = self.answer.body()
-        return parse_reply(b"".join(data for _, data in self._decoded()) if body is None else body)
+        told = parse_reply(b"".join(data for _, data in self._decoded()) if body is None else body)
+        return reply_as_chat(told) if self.call.operation.dialect == "messages" else told
 
     def _streamed(self, sent: Json) -> Streamed:
         body = self.answer.body() if self.answer else None
         # A body read whole before we saw it, by a mock or a cache: nobody saw the chunks come.
         events = read_events(self._decoded()) if body is None else read_events([(0, body)], timed=False)
-        return add_up(self.call.operation.wire, events, choices=_choices_asked(sent))
+        of = self.call.operation
+        return add_up(of.wire, events, choices=_choices_asked(sent), dialect=of.dialect)
 
     def _decoded(self) -> list[Chunk]:
         if self.answer is None:

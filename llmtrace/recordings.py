@@ -79,8 +79,8 @@ class Recording:
 
     @property
     def wire(self) -> str:
-        """The format of its bodies."""
-        return self._operation.wire
+        """The format of its bodies; empty where that is a dialect."""
+        return "" if self._operation.dialect else self._operation.wire
 
     @property
     def reads_body(self) -> bool:

@@ -1,4 +1,4 @@
-"""The one place that knows private names of the OpenAI client.
+"""The one place that knows private names of the OpenAI client, and of Anthropic's, which is made on the same base.
 
 Every HTTP call of the client passes ``request`` of its base client: ``create``, ``parse``, ``stream``, raw and
 streaming responses, paginators, and resources nobody has heard of yet. Inside it ``_process_response`` is handed the
@@ -31,17 +31,22 @@ from llmtrace.answers import HttpAnswer
 from llmtrace.asking import hidden, hidden_async, with_usage
 from llmtrace.attempts import failed_attempt
 from llmtrace.currents import go_back
+from llmtrace.imports import when_imported
 from llmtrace.outcomes import Reader, attribute_of, failure_of
 from llmtrace.servers import client_kind, server_at
 from llmtrace.socket_seam import SocketSeam
 from llmtrace.streams import Tap, TappedStream
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from llmtrace.calls import Server
     from llmtrace.observer import Observation, Observer
     from llmtrace.recordings import Recording
 
 MODULE: Final = "openai._base_client"
+OTHERS: Final = ("anthropic._base_client",)
+"""Clients of other vendors made on the same base: wrapped once the app has imported them, never imported by us."""
 _SYNC: Final = "SyncAPIClient"
 _ASYNC: Final = "AsyncAPIClient"
 _OUTER: Final = "request"
@@ -68,18 +73,37 @@ class Seam:
         self._sockets = SocketSeam(observer)
         self.trouble = ""
         """Why ``install`` answered False."""
+        self._take_back: list[Callable[[], None]] = []
         self._originals: list[tuple[type, str, object, object]] = []
         self._inside: list[Any] = []
         """Wrappers of others that have ours inside."""
 
     def install(self) -> bool:
         """Wrap the client; False, and nothing done, when it does not look as expected."""
-        found = _find()
+        found = _find(MODULE)
         if isinstance(found, str):
             self.trouble = found
             return False
-        sync_client, async_client = found
         _servers.clear()  # who is behind a host may be said anew
+        self._wrap_clients(found)
+        if found_reader := _find_reader():
+            reader, streams = found_reader
+            for owner in _owners_of(_EVENTS, streams):
+                self._wrap(owner, _EVENTS, _read_by(reader))
+        self._asks_usage = self._asks_usage and self._hide_usage()
+        self._sockets.install()
+        self._take_back = [when_imported(other, self._wrap_other) for other in OTHERS]
+        return True
+
+    def _wrap_other(self, module: ModuleType) -> None:
+        found = _find(module.__name__)
+        if isinstance(found, str):
+            faults.say_once(f"no-seam: {module.__name__}", "llmtrace: %s; its calls are not traced", found)
+        else:
+            self._wrap_clients(found)
+
+    def _wrap_clients(self, found: tuple[type, type]) -> None:
+        sync_client, async_client = found
         self._wrap(sync_client, _OUTER, self._request)
         self._wrap(async_client, _OUTER, self._request_async)
         self._wrap(sync_client, _INNER, _answered)
@@ -88,18 +112,13 @@ class Seam:
         self._wrap_inside(async_client, self._request_async)
         for owner in _owners_of(_WAIT, found):
             self._wrap(owner, _WAIT, _retried)
-        if found_reader := _find_reader():
-            reader, streams = found_reader
-            for owner in _owners_of(_EVENTS, streams):
-                self._wrap(owner, _EVENTS, _read_by(reader))
-        self._asks_usage = self._asks_usage and self._hide_usage()
-        self._sockets.install()
-        return True
 
     def remove(self) -> None:
         """Put the originals back. Where another library has wrapped ours since, ours stays, and does nothing."""
         self._observer = None
         self._sockets.remove()
+        for take_back in self._take_back:
+            take_back()
         for owner, name, original, wrapper in reversed(self._originals):  # one may stand on top of another
             if owner.__dict__.get(name) is wrapper:
                 setattr(owner, name, original)
@@ -193,18 +212,19 @@ def _heirs(base: type) -> Iterator[type]:
         yield from _heirs(heir)
 
 
-def _find() -> tuple[type, type] | str:
+def _find(name: str) -> tuple[type, type] | str:
     """The two base clients, or what is wrong with them."""
+    package = name.partition(".")[0]
     try:
-        module = import_module(MODULE)
+        module = import_module(name)
     except ImportError:
-        return "the openai package is not installed"
+        return f"the {package} package is not installed"
     except Exception as error:  # noqa: BLE001 - one that does not fit what is installed beside it
-        return f"the openai package cannot be imported ({type(error).__name__})"
+        return f"the {package} package cannot be imported ({type(error).__name__})"
     clients = (getattr(module, _SYNC, None), getattr(module, _ASYNC, None))
     for client in clients:
         if not isinstance(client, type) or not all(callable(client.__dict__.get(n)) for n in (_OUTER, _INNER)):
-            return f"{MODULE} does not look as expected"
+            return f"{name} does not look as expected"
     return clients  # type: ignore[return-value]  # both were checked to be classes
 
 

@@ -237,6 +237,9 @@ USAGE_IMAGE_OUTPUT_TOKENS: Final = _attribute(
 USAGE_CACHE_WRITE_12H_TOKENS: Final = _attribute(
     "llmtrace.usage.cache_creation_12h.input_tokens", "int", LLMTRACE, "of those written to cache, kept for 12 hours"
 )
+USAGE_CACHE_WRITE_1H_TOKENS: Final = _attribute(
+    "llmtrace.usage.cache_creation_1h.input_tokens", "int", LLMTRACE, "of those written to cache, kept for an hour"
+)
 USAGE_AUDIO_CACHE_READ_TOKENS: Final = _attribute(
     "gen_ai.usage.audio.cache_read.input_tokens", "int", GENAI, "of those read from cache, audio"
 )
@@ -267,6 +270,7 @@ USAGE: Final = {
     "cache_read": USAGE_CACHE_READ_TOKENS,
     "cache_write": USAGE_CACHE_WRITE_TOKENS,
     "cache_write_12h": USAGE_CACHE_WRITE_12H_TOKENS,
+    "cache_write_1h": USAGE_CACHE_WRITE_1H_TOKENS,
     "reasoning": USAGE_REASONING_TOKENS,
     "audio_input": USAGE_AUDIO_INPUT_TOKENS,
     "audio_output": USAGE_AUDIO_OUTPUT_TOKENS,

@@ -102,7 +102,11 @@ _CLIENTS: Final[dict[str, str]] = {
     "AsyncBedrockOpenAI": "aws.bedrock",
 }
 
+# class of another vendor's package on the same base -> whose wire format it speaks, to whatever host
+_ASSUMED: Final[dict[str, str]] = {"Anthropic": "anthropic", "AsyncAnthropic": "anthropic"}
+
 _UNKNOWN: Final = "openai"
+_KINDS: Final = frozenset((*_CLIENTS, *_ASSUMED))
 _PROVIDER: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HOST: Final = re.compile(r"(?:\*?\.)?[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?(?::\d{1,5})?|[0-9a-f:.]*::[0-9a-f:.]*")
 
@@ -154,7 +158,7 @@ def _checked(host: object, provider: object) -> tuple[str, str]:
 
 def client_kind(client: type) -> str:
     """Which of the classes that tell a provider a client is of, by name; '' for none."""
-    return next((base.__name__ for base in client.__mro__ if base.__name__ in _CLIENTS), "")
+    return next((base.__name__ for base in client.__mro__ if base.__name__ in _KINDS), "")
 
 
 def price_provider_of(provider: str) -> str | None:
@@ -167,7 +171,7 @@ def server_at(scheme: str, host: str, port: int | None, client: str = "") -> Ser
     """The server behind a base URL; ``port`` None means the scheme's own, ``client`` is what ``client_kind`` says."""
     port = port or {"https": 443, "http": 80, "wss": 443, "ws": 80}.get(scheme)
     known = _said(host.lower(), port) or _lookup(host.lower()) or _CLIENTS.get(client)
-    provider = known or _UNKNOWN
+    provider = known or _ASSUMED.get(client, _UNKNOWN)
     return Server(
         provider=provider,
         price_provider=price_provider_of(provider),

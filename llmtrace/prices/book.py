@@ -263,6 +263,7 @@ _NEEDED: Final = {
     "audio_input": "audio_price_unknown",
     "audio_output": "audio_price_unknown",
     "audio_seconds": "audio_price_unknown",
+    "cache_write_1h": "cache_price_unknown",
     "input": "input_price_unknown",
     "characters": "input_price_unknown",
     "output": "output_price_unknown",

@@ -44,6 +44,7 @@ UNITS: Final[dict[str, str]] = {
     "output_tokens": "output",
     "cache_read_tokens": "cache_read",
     "cache_write_tokens": "cache_write",
+    "cache_write_1h_tokens": "cache_write_1h",
     "output_reasoning_tokens": "reasoning",
     "input_audio_tokens": "audio_input",
     "output_audio_tokens": "audio_output",

@@ -32,7 +32,7 @@ def read_content(wire: str, request: Json, reply: Json) -> Content:
     return Content(
         input_messages=given,
         output_messages=answered,
-        system_instructions=_instructions(request) if wire == "responses" else [],
+        system_instructions=_instructions(request) if wire in ("chat", "responses") else [],
         tool_definitions=_tools(request),
     )
 

@@ -87,6 +87,7 @@ def _chat(body: Json) -> Reply:
         usage_malformed=is_malformed(body.get("usage")),
         service_tier=text(body.get("service_tier")),
         system_fingerprint=text(body.get("system_fingerprint")),
+        tools=read_tools(body),
         failure=read_failure(body["error"]) if body.get("error") else None,
     )
 

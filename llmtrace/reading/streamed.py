@@ -15,6 +15,7 @@ from llmtrace.reading.confidence import MAX_TOKENS, logprobs_of, plain_logprobs
 from llmtrace.reading.events import DONE, Event
 from llmtrace.reading.filters import is_triggered
 from llmtrace.reading.json_values import NOT_JSON, Json, integer, items, mapping, text
+from llmtrace.reading.messages import MessagesTotal
 from llmtrace.reading.replies import read_failure
 
 TERMINAL_RESPONSES = {"response.completed", "response.failed", "response.incomplete", "response.cancelled"}
@@ -35,9 +36,9 @@ class Streamed:
     """When each event came, the mark of the end left out; empty when nobody watched them come."""
 
 
-def add_up(wire: str, events: Sequence[Event], *, choices: int = 1) -> Streamed:
+def add_up(wire: str, events: Sequence[Event], *, choices: int = 1, dialect: str = "") -> Streamed:
     """Add up the events of one stream, in order; ``choices`` is how many were asked for."""
-    total = _total(wire, choices)
+    total = MessagesTotal() if dialect == "messages" else _total(wire, choices)
     first_token_ns: int | None = None
     failure: Failure | None = None
     chunk_ns: list[int] = []

@@ -44,14 +44,18 @@ class Turn:
 def turns_sent(wire: str, sent: Json) -> list[Turn]:
     """Every turn of a request, instructions included."""
     if wire == "chat":
-        return [_message(mapping(message)) for message in items(sent.get("messages"))]
+        return [*_instructed(sent), *(_message(mapping(message)) for message in items(sent.get("messages")))]
     if wire == "responses":
         given = sent.get("input")
         turns = [Turn(role="user", texts=[given])] if isinstance(given, str) else list(map(_item, items(given)))
-        instructions = text(sent.get("instructions"))
-        return [Turn(role="system", texts=[instructions]), *turns] if instructions else turns
+        return [*_instructed(sent), *turns]
     given = sent.get("prompt" if wire == "completions" else "input")
     return [Turn(role="user", texts=[one]) for one in (items(given) or [given]) if isinstance(one, str)]
+
+
+def _instructed(sent: Json) -> list[Turn]:
+    instructions = text(sent.get("instructions"))
+    return [Turn(role="system", texts=[instructions])] if instructions else []
 
 
 def turns_answered(wire: str, body: Json) -> list[Turn]:

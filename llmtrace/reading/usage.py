@@ -45,7 +45,7 @@ _CACHED: Final = (
     ("image_tokens", "image_cache_read"),
     ("text_tokens", "text_cache_read"),
 )
-_WRITTEN: Final = (("ttl_12h_tokens", "cache_write_12h"),)
+_WRITTEN: Final = (("ttl_12h_tokens", "cache_write_12h"), ("ttl_1h_tokens", "cache_write_1h"))
 
 # Realtime and transcriptions say `token` where the others say `tokens`.
 _INPUT_DETAILS: Final = ("input_tokens_details", "prompt_tokens_details", "input_token_details")

@@ -311,7 +311,7 @@ def _vertex(location: str) -> Any:
             lambda: _bedrock(endpoint="runtime"),
             "aws.bedrock",
             "bedrock-runtime.us-east-1.amazonaws.com",
-            marks=needs_openai("3.0"),
+            marks=needs_openai("3.54"),  # or some release since 3.0
         ),
         (lambda: _vertex("us-east1"), "gcp.vertex_ai", "us-east1-aiplatform.googleapis.com"),
         (lambda: _vertex("global"), "gcp.vertex_ai", "aiplatform.googleapis.com"),
