@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmtrace_collector import tls
 from llmtrace_collector.database import DATABASE, Address, connect
-from llmtrace_collector.doors import Doors, guard_of
+from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.errors import ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
@@ -28,6 +29,7 @@ from llmtrace_collector.report import report
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
 from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.upkeep.custodian import Custodian
 from llmtrace_collector.wal import Wal, WalLimits
@@ -64,6 +66,11 @@ def main() -> int:
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
     parser.add_argument("--receivers", type=int, default=1, help="processes that receive on the same ports")
     parser.add_argument("--cors-origins", default="", help="origins whose pages may send spans, separated by commas")
+    parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
+    parser.add_argument(
+        "--status-port", type=int, default=4319, help="health and metrics without TLS, where there is TLS"
+    )
+    tls.add_to(parser)
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
     arguments = parser.parse_args()
     return run("collector", lambda: _serve(arguments))
@@ -74,7 +81,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     rules = load(arguments.rules) if arguments.rules else ()
     origins = Origins.parse(arguments.cors_origins)
     kept = retention.load(arguments.retention) if arguments.retention else []
-    guard = guard_of(folder, arguments.host)
+    reach = Reach(host=arguments.host, tls=Tls.of(arguments), anyone=arguments.anyone)
+    guard = guard_of(folder, reach)
     address = _address(arguments, folder)
     own_store = None if arguments.clickhouse else folder
     # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
@@ -85,13 +93,14 @@ async def _serve(arguments: argparse.Namespace) -> None:
             for port, option in ((arguments.http_port, "--http-port"), (arguments.grpc_port, "--grpc-port")):
                 bind(arguments.host, port, option).close()
         listener = bind(arguments.host, arguments.http_port, "--http-port", shared=shared)
+        status_listener = bind("127.0.0.1", arguments.status_port, "--status-port") if reach.tls.cert else None
         await asyncio.to_thread(_adopt, folder)
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
         writer = Writer(wal, address, partial(_connect, own_store, address, database=None), Gate(folder.path))
         status = Status(folder.wal, 0, wal.why_refusing)
         status.forget()
         status.refresh = partial(report, wal, writer)
-        receivers = Receivers(arguments.receivers - 1, _for_receivers(arguments, folder), wal.look)
+        receivers = Receivers(arguments.receivers - 1, _for_receivers(arguments, folder, reach), wal.look)
         writer.start()
         await _refuse_early(writer, arguments.clickhouse and address.shown)
         watch = Watch(
@@ -106,11 +115,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
             wal,
             status,
             guard=guard,
-            host=arguments.host,
+            reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,
             shared=shared,
             origins=origins,
+            status_listener=status_listener,
         )
         if shared:
             status.start()
@@ -137,9 +147,10 @@ def _adopt(folder: DataFolder) -> None:
             recover_receiver(folder.wal, number)
 
 
-def _for_receivers(arguments: argparse.Namespace, folder: DataFolder) -> list[str]:
+def _for_receivers(arguments: argparse.Namespace, folder: DataFolder, reach: Reach) -> list[str]:
     given = ["--data", str(folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
     given += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
+    given += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
     return [*given, "--cors-origins", arguments.cors_origins]
 
 

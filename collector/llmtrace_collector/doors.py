@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from llmtrace_collector.access import KeyRing, KeysUnreadableError, Scope
@@ -17,37 +20,68 @@ from llmtrace_collector.receive.connection import IDLE_S, Connection, Connection
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Door
 from llmtrace_collector.receive.grpc import serve_grpc
-from llmtrace_collector.receive.http import HttpReceiver
+from llmtrace_collector.receive.http import HttpReceiver, StatusOnly
 from llmtrace_collector.serving import LOCAL_NAMES, HttpServer, http_server, is_loopback, stop_signal
 from llmtrace_collector.status import Status
+from llmtrace_collector.tls import RENEWED_WITHIN_S, Tls
 from llmtrace_collector.wal import Appender
+
+log = logging.getLogger(__name__)
 
 _GRACE_S = 5
 
 
-def guard_of(folder: DataFolder, host: str) -> Guard:
-    """Who guards the doors: keys of the folder and the shared one; nobody comes in without where others reach us.
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """Who can come to the doors, and how."""
+
+    host: str
+    tls: Tls
+    anyone: bool = False
+    """Whoever can reach us may send, said in words by the operator."""
+
+    @property
+    def only_this_machine(self) -> bool:
+        """Nobody else can."""
+        return is_loopback(self.host)
+
+
+def guard_of(folder: DataFolder, reach: Reach) -> Guard:
+    """Who guards the doors: keys of the folder and the shared one.
 
     Raises:
-        ConfigError: the keys of the folder cannot be read.
+        ConfigError: the keys of the folder cannot be read, or others can reach us and nothing keeps anybody out.
     """
     ring = KeyRing(folder.path)
-    guard = Guard(ring, shared_key=os.environ.get(INGEST_KEY, ""), required=not is_loopback(host))
+    shared_key = os.environ.get(INGEST_KEY, "")
+    kept_out = reach.only_this_machine or reach.tls.client_ca or reach.anyone
     try:
-        guard.asks(Scope.READ)
+        if not kept_out and not shared_key and not ring.asks(Scope.INGEST):
+            raise ConfigError(
+                f"--host {reach.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
+                " the apps, or make keys with `llmtrace keys create`, or ask for certificates with --tls-client-ca, or"
+                " leave --host away"
+            )
     except KeysUnreadableError as error:
         raise ConfigError(str(error)) from error
-    return guard
+    if not reach.only_this_machine and not reach.tls.cert:
+        log.info("connections are not encrypted: give --tls-cert, or put a proxy with TLS in front")
+    return Guard(ring, shared_key=shared_key, required=not kept_out)
 
 
 class Doors:
     """Open from `open` to `close`."""
 
     def __init__(
-        self, door: Door, server: HttpServer, serving: asyncio.Task[None], stop_grpc: Callable[[float], Awaitable[None]]
+        self,
+        door: Door,
+        servers: Sequence[HttpServer],
+        serving: Sequence[asyncio.Task[None]],
+        stop_grpc: Callable[[float], Awaitable[None]],
     ) -> None:
         self.door = door
-        self._server = server
+        self.renewing: asyncio.Task[None] | None = None
+        self._servers = servers
         self._serving = serving
         self._stop_grpc = stop_grpc
 
@@ -58,26 +92,40 @@ class Doors:
         status: Status,
         *,
         guard: Guard,
-        host: str,
+        reach: Reach,
         listener: socket.socket,
         grpc_port: int,
         shared: bool,
         origins: Origins,
+        status_listener: socket.socket | None = None,
     ) -> Doors:
         """Opens both; `shared` ports are those that other processes of ours listen on too.
+
+        On `status_listener` health and metrics are answered without TLS.
 
         Raises:
             ConfigError: the gRPC port is taken.
         """
-        door = Door(wal, guard=guard, hosts=LOCAL_NAMES if is_loopback(host) else ())
-        stop_grpc = await serve_grpc(door, host, grpc_port, shared=shared)
+        door = Door(wal, guard=guard, hosts=LOCAL_NAMES if reach.only_this_machine else ())
+        context, credentials = reach.tls.context(), reach.tls.grpc_credentials()
+        stop_grpc = await serve_grpc(door, reach.host, grpc_port, shared=shared, credentials=credentials)
+        receiver = HttpReceiver(door, status, origins)
         server = http_server(
-            HttpReceiver(door, status, origins),
+            receiver,
+            context=context,
             http=partial(Connection, all_connections=Connections(most_connections())),
             timeout_graceful_shutdown=_GRACE_S,
             timeout_keep_alive=IDLE_S,
         )
-        return cls(door, server, asyncio.create_task(server.serve(sockets=[listener])), stop_grpc)
+        serving = [asyncio.create_task(server.serve(sockets=[listener]))]
+        servers = [server]
+        if status_listener:
+            servers.append(http_server(StatusOnly(receiver), timeout_graceful_shutdown=1))
+            serving.append(asyncio.create_task(servers[-1].serve(sockets=[status_listener])))
+        doors = cls(door, servers, serving, stop_grpc)
+        if context:
+            doors.renewing = asyncio.create_task(_renew(reach.tls, context))
+        return doors
 
     async def until_asked_to_stop(self) -> None:
         """Returns when this process is asked to stop.
@@ -86,11 +134,22 @@ class Doors:
             CollectorError: a server has ended by itself.
         """
         asked = asyncio.create_task(stop_signal())
-        await asyncio.wait({asked, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({asked, *self._serving}, return_when=asyncio.FIRST_COMPLETED)
         if not asked.done():
             raise CollectorError("the HTTP server has ended by itself")
 
     async def close(self) -> None:
         """Takes nothing new and answers what has begun."""
-        self._server.should_exit = True
-        await asyncio.gather(self._serving, self._stop_grpc(_GRACE_S))
+        if self.renewing:
+            self.renewing.cancel()
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._serving, self._stop_grpc(_GRACE_S))
+
+
+async def _renew(tls: Tls, context: ssl.SSLContext) -> None:
+    renewed = tls.renewals()
+    while tls.cert:
+        await asyncio.sleep(RENEWED_WITHIN_S)
+        if renewed():
+            context.load_cert_chain(tls.cert, tls.key)

@@ -20,6 +20,9 @@ import yaml
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.names import INGEST_KEY
 
+ANYONE = "yes-anyone-may-send"
+"""What must be said in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
@@ -64,11 +67,45 @@ OPTIONS = (
         kind=str,
         default="127.0.0.1",
         value="ADDRESS",
-        help=f"address for spans; another than loopback needs {INGEST_KEY} or keys",
+        help=f"address for spans; another than loopback needs {INGEST_KEY}, keys or client certificates",
+    ),
+    Option(
+        name="tls_cert",
+        kind=Path,
+        default=None,
+        value="FILE",
+        help="take spans over TLS only: our certificate, PEM, with the chain behind it",
+    ),
+    Option(name="tls_key", kind=Path, default=None, value="FILE", help="the private key of that certificate, PEM"),
+    Option(
+        name="tls_client_ca",
+        kind=Path,
+        default=None,
+        value="FILE",
+        help="take spans only from holders of a certificate that a CA in this PEM file has signed",
+    ),
+    Option(
+        name="insecure_allow_public",
+        kind=str,
+        default="",
+        value="WORDS",
+        help=f"`{ANYONE}`: another --host than loopback with neither keys nor client certificates",
     ),
     Option(name="http_port", kind=int, default=4318, help="OTLP over HTTP; /healthz, /readyz, /metrics"),
     Option(name="grpc_port", kind=int, default=4317, help="OTLP over gRPC"),
+    Option(
+        name="status_port",
+        kind=int,
+        default=4319,
+        help="/healthz and /metrics without TLS, on loopback, where there is TLS",
+    ),
     Option(name="store_port", kind=int, default=8123, help="the embedded store's ClickHouse HTTP interface"),
+    Option(
+        name="require_read_key",
+        kind=bool,
+        default=False,
+        help="the embedded store answers nobody without a key; else whoever is on this machine reads every project",
+    ),
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
     Option(name="receivers", kind=int, default=1, help="processes that receive spans on the same ports"),
@@ -93,9 +130,15 @@ class Options:
     data: Path
     clickhouse: str
     host: str
+    tls_cert: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    insecure_allow_public: str
     http_port: int
     grpc_port: int
+    status_port: int
     store_port: int
+    require_read_key: bool
     dashboard_port: int
     no_dashboard: bool
     receivers: int
@@ -104,6 +147,17 @@ class Options:
     rules: Path | None
     retention: Path | None
     config: Path | None
+
+    @property
+    def anyone(self) -> bool:
+        """Whoever can reach us may send.
+
+        Raises:
+            ConfigError: it is said in other words.
+        """
+        if self.insecure_allow_public not in {"", ANYONE}:
+            raise ConfigError(f'--insecure-allow-public takes the words "{ANYONE}" and no others')
+        return self.insecure_allow_public == ANYONE
 
     @property
     def dashboard_url(self) -> str:

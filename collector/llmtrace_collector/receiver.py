@@ -11,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from llmtrace_collector import telemetry
-from llmtrace_collector.doors import Doors, guard_of
+from llmtrace_collector import telemetry, tls
+from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
+from llmtrace_collector.tls import Tls
 from llmtrace_collector.wal import ReceiverLog, WalLimits
 from llmtrace_collector.wal.places import receiver_folder
 
@@ -31,12 +32,15 @@ def main() -> int:
     parser.add_argument("--grpc-port", type=int, required=True)
     parser.add_argument("--wal-quota-mib", type=int, required=True)
     parser.add_argument("--cors-origins", default="")
+    parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
+    tls.add_to(parser)
     arguments = parser.parse_args()
     return run(f"receiver-{arguments.number}", lambda: _serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
     folder = DataFolder(arguments.data)
+    reach = Reach(host=arguments.host, tls=Tls.of(arguments), anyone=arguments.anyone)
     tempfile.tempdir = str(made(folder.path / "tmp"))
     with folder.lock(f"receiver-{arguments.number}"):
         listener = bind(arguments.host, arguments.http_port, "--http-port", shared=True)
@@ -48,8 +52,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         doors = await Doors.open(
             wal,
             status,
-            guard=guard_of(folder, arguments.host),
-            host=arguments.host,
+            guard=guard_of(folder, reach),
+            reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,
             shared=True,

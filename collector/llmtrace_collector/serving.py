@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -84,10 +85,14 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-def http_server(app: Any, **options: Any) -> HttpServer:
-    """An `HttpServer` for an ASGI app, quiet, with httptools."""
+def http_server(app: Any, *, context: ssl.SSLContext | None = None, **options: Any) -> HttpServer:
+    """An `HttpServer` for an ASGI app, quiet, with httptools; over TLS with a `context`."""
     given = {"http": "httptools", **options}
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, **given)
+    if context:
+        # uvicorn makes one of file names only, and would load it anew never.
+        config.load()
+        config.ssl = context
     return HttpServer(config)
 
 

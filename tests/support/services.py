@@ -143,9 +143,9 @@ class Stack:
         process.wait_answer(url)
         return process
 
-    def store(self) -> Process:
+    def store(self, *more: str) -> Process:
         """The store process, ready."""
-        command = ["llmtrace_collector.store", "--data", str(self.data), "--port", str(self.store_port)]
+        command = ["llmtrace_collector.store", "--data", str(self.data), "--port", str(self.store_port), *more]
         return self._run("store", command, f"{self.store_url}/ping")
 
     def collector(self, *more: str) -> Process:

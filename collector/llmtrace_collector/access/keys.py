@@ -100,11 +100,7 @@ def make(*, name: str, project: str, scopes: Collection[Scope], now: str, who: s
     Raises:
         ConfigError: a name that cannot be one, or no scope.
     """
-    if not _PROJECT.fullmatch(project):
-        raise ConfigError(
-            f"{project[:100]!r} is not a project name: letters, digits, dots, dashes and underscores, at most 64,"
-            " beginning with a letter or digit"
-        )
+    check_project(project)
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name[:100]!r} is not a name for a key: write 1 to 100 printable characters")
     if not scopes:
@@ -122,6 +118,15 @@ def make(*, name: str, project: str, scopes: Collection[Scope], now: str, who: s
         created_by=who,
     )
     return key, text
+
+
+def check_project(name: str) -> None:
+    """Raises `ConfigError` for what cannot be the name of a project."""
+    if not _PROJECT.fullmatch(name):
+        raise ConfigError(
+            f"{name[:100]!r} is not a project name: letters, digits, dots, dashes and underscores, at most 64,"
+            " beginning with a letter or digit"
+        )
 
 
 def id_in(text: str) -> str:

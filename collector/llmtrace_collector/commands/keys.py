@@ -10,11 +10,12 @@ from pathlib import Path
 
 from llmtrace_collector.access import DEFAULT_PROJECT, Key, Scope
 from llmtrace_collector.access.keys import scopes_of
+from llmtrace_collector.access.policies import TABLES, row_policies
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.options import default_data
-from llmtrace_collector.upkeep.reach import whoever
+from llmtrace_collector.upkeep import reach
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,6 +37,11 @@ def main(argv: Sequence[str]) -> int:
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
     revoke = actions.add_parser("revoke", help="end a key; what it sent stays")
     revoke.add_argument("id", metavar="ID", help="as `llmtrace keys list` shows it")
+    policies = actions.add_parser("policies", help="SQL that confines a user of a ClickHouse server to a project")
+    policies.add_argument("user", metavar="USER")
+    policies.add_argument("--project", required=True, help="whose rows the user may read")
+    reach.add_to(policies)
+    policies.set_defaults(run=_policies)
     for each, run in ((create, _create), (listing, _list), (revoke, _revoke)):
         data_help = "the data folder (default: LLMTRACE_DATA, else the user's)"
         each.add_argument("--data", metavar="DIR", type=Path, help=data_help)
@@ -51,7 +57,7 @@ def _register(given: argparse.Namespace) -> Register:
 
 def _create(given: argparse.Namespace) -> int:
     scopes = scopes_of(given.scope or [Scope.INGEST])
-    key, text = _register(given).create(name=given.name, project=given.project, scopes=scopes, who=whoever())
+    key, text = _register(given).create(name=given.name, project=given.project, scopes=scopes, who=reach.whoever())
     say(text)
     say(f"  id {key.id}, project {key.project}, for {', '.join(sorted(key.scopes))}; it is not shown again, so keep it")
     return 0
@@ -68,8 +74,16 @@ def _list(given: argparse.Namespace) -> int:
 
 
 def _revoke(given: argparse.Namespace) -> int:
-    key = _register(given).revoke(given.id, who=whoever())
+    key = _register(given).revoke(given.id, who=reach.whoever())
     say(f"{key.id} ({key.name}) opens nothing any more")
+    return 0
+
+
+def _policies(given: argparse.Namespace) -> int:
+    with reach.reach(given).session() as client:
+        tables = [row[0] for row in client.query(TABLES).result_rows]
+    for statement in row_policies(given.user, given.project, tables):
+        say(f"{statement};")
     return 0
 
 

@@ -10,17 +10,17 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmtrace_collector.access import Scope
-from llmtrace_collector.access.register import Register
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.database import Address
+from llmtrace_collector.doors import Reach, guard_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder, made
-from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
-from llmtrace_collector.serving import is_loopback
+from llmtrace_collector.store.http import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
+from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.watch import load
 
@@ -67,40 +67,31 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
     if options.retention:
         retention.load(options.retention)
     folder = DataFolder(options.data)
-    _check_reach(options, folder)
+    reach = Reach(host=options.host, tls=Tls.of(options), anyone=options.anyone)
+    guard_of(folder, reach)
     logs = made(folder.path / "logs")
-    services = [_collector(options, folder.path, watch_interval_s)]
+    services = [_collector(options, reach, folder.path, watch_interval_s)]
     if not options.clickhouse:
         services.insert(0, _store(options, folder.path))
     if not options.no_dashboard:
         if importlib.util.find_spec("streamlit") is None:
             raise ConfigError('the dashboard needs Streamlit: pip install "llmtrace-otel[all]", or give --no-dashboard')
-        services.append(_dashboard(options))
+        services.append(_dashboard(options, folder))
     return Supervisor(services, log_folder=logs, say=say)
 
 
-def _check_reach(options: Options, folder: DataFolder) -> None:
-    if is_loopback(options.host) or os.environ.get(INGEST_KEY):
-        return
-    if any(Scope.INGEST in key.scopes for key in Register(folder).all()):
-        return
-    raise ConfigError(
-        f"--host {options.host} can be reached by others, so apps must give a key: set {INGEST_KEY} here and in"
-        " the apps, or make keys with `llmtrace keys create`, or leave --host away"
-    )
-
-
 def _store(options: Options, data: Path) -> Service:
+    more = ["--require-read-key"] if options.require_read_key else []
     return Service(
         name="store",
         module="llmtrace_collector.store",
-        arguments=["--data", str(data), "--port", str(options.store_port)],
+        arguments=["--data", str(data), "--port", str(options.store_port), *more],
         health_url=f"{options.store_url}/ping",
         shown=f"{options.store_url}  ClickHouse HTTP, read-only; data in {data}",
     )
 
 
-def _collector(options: Options, data: Path, watch_interval_s: float) -> Service:
+def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: float) -> Service:
     arguments = ["--data", str(data), "--host", options.host]
     arguments += ["--http-port", str(options.http_port), "--grpc-port", str(options.grpc_port)]
     arguments += ["--store-url", options.store_url, "--dashboard-url", options.dashboard_url]
@@ -112,14 +103,19 @@ def _collector(options: Options, data: Path, watch_interval_s: float) -> Service
         arguments += ["--rules", str(options.rules)]
     if options.retention:
         arguments += ["--retention", str(options.retention)]
+    arguments += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
+    arguments += ["--status-port", str(options.status_port)] if reach.tls.cert else []
+    scheme = "https" if reach.tls.cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     near = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     return Service(
         name="collector",
         module="llmtrace_collector",
         arguments=arguments,
-        health_url=f"http://{near}:{options.http_port}/healthz",
-        shown=f"http://{host}:{options.http_port}  OTLP over HTTP, gRPC on port {options.grpc_port}",
+        health_url=f"http://127.0.0.1:{options.status_port}/healthz"
+        if reach.tls.cert
+        else f"http://{near}:{options.http_port}/healthz",
+        shown=f"{scheme}://{host}:{options.http_port}  OTLP over HTTP, gRPC on port {options.grpc_port}",
         environ=environ,
     )
 
@@ -132,9 +128,13 @@ def _server(options: Options) -> tuple[list[str], dict[str, str]]:
     return ["--clickhouse", address.shown, "--user", address.username], {CLICKHOUSE_PASSWORD: address.password}
 
 
-def _dashboard(options: Options) -> Service:
-    server_arguments, environ = _server(options)
-    arguments = server_arguments or ["--clickhouse", options.store_url]
+def _dashboard(options: Options, folder: DataFolder) -> Service:
+    arguments, environ = _server(options)
+    if not options.clickhouse:
+        arguments = ["--clickhouse", options.store_url]
+        if options.require_read_key:
+            arguments += ["--user", READER]
+            environ = {CLICKHOUSE_PASSWORD: everything_key(folder.store_key())}
     return Service(
         name="dashboard",
         module="llmtrace_dashboards",

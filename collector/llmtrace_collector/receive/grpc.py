@@ -83,10 +83,12 @@ _LIMITS = (
 )
 
 
-async def serve_grpc(door: Door, host: str, port: int, *, shared: bool = False) -> Callable[[float], Awaitable[None]]:
+async def serve_grpc(
+    door: Door, host: str, port: int, *, shared: bool = False, credentials: grpc.ServerCredentials | None = None
+) -> Callable[[float], Awaitable[None]]:
     """Starts the gRPC server and gives the function that stops it, with a grace in seconds.
 
-    A `shared` port is one that other processes of ours listen on too.
+    With `credentials` it takes TLS only. A `shared` port is one that other processes of ours listen on too.
 
     Raises:
         ConfigError: the port is taken.
@@ -97,7 +99,7 @@ async def serve_grpc(door: Door, host: str, port: int, *, shared: bool = False) 
     server.add_generic_rpc_handlers((GrpcReceiver(door),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        bound = server.add_insecure_port(address)
+        bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError as error:
         bound = 0
         cause: Exception | None = error

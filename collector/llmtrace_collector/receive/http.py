@@ -102,6 +102,19 @@ class HttpReceiver:
             body.release()
 
 
+class StatusOnly:
+    """The same application for those who ask how it is, and nothing else."""
+
+    def __init__(self, whole: HttpReceiver) -> None:
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        path = scope.get("path", "")
+        open_here = path == "/healthz" or path in STATUS_PATHS
+        await self._whole(scope if open_here else {**scope, "path": f"{path} on this port"}, receive, send)
+
+
 def _told(signal: Signal, accepted: Accepted) -> Any:
     if not accepted.rejected and not accepted.message:
         return None

@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+from llmtrace_collector.access import KeyRing
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.serving import bind, http_server, run, stop_signal
 from llmtrace_collector.store.engine import Engine, Limits
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--memory-mib", type=int, default=2048, help="most memory for queries and inserts together")
+    parser.add_argument("--require-read-key", action="store_true", help="nobody reads without a key")
     arguments = parser.parse_args()
     # The engine reads the process's zone for types without one; ours are all UTC.
     os.environ["TZ"] = "UTC"
@@ -44,7 +46,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
     with folder.lock("store"):
         listener = bind(arguments.host, arguments.port, "--store-port")
         engine = Engine(folder.engine, Limits(memory_bytes=arguments.memory_mib * 1024**2))
-        store = StoreApp(engine, key, allowed_hosts=_hosts(arguments.host))
+        store = StoreApp(
+            engine,
+            key,
+            allowed_hosts=_hosts(arguments.host),
+            keys=KeyRing(folder.path),
+            require_read_key=arguments.require_read_key,
+        )
         server = http_server(store.app, timeout_graceful_shutdown=6)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("the store is ready on http://%s:%d, data in %s", arguments.host, arguments.port, folder.engine)

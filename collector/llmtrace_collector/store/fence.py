@@ -50,6 +50,10 @@ SYSTEM_TABLES = _words("""
     asynchronous_metrics columns data_type_families databases formats functions merges metrics numbers one parts
     settings table_functions tables time_zones
 """)
+NAMES_ONLY = _words("""
+    data_type_families databases formats functions numbers one settings table_functions time_zones
+""")
+"""Those of system that tell nothing of what is stored, not even how much."""
 FORMATS = _words("""
     arrow arrowstream avro csv csvwithnames csvwithnamesandtypes json jsoncolumns jsoncompact jsoncompacteachrow
     jsoncompacteachrowwithnames jsoncompacteachrowwithnamesandtypes jsoneachrow jsonlines jsonstrings markdown
@@ -70,6 +74,7 @@ _BREAKING = re.compile(r"[\\\x00-\x1f\x7f]")
 """What would begin another line of the tree, or be shown in it as something else."""
 _NAMING = {"ExistsTableQuery", "ExistsDatabaseQuery", "ShowCreateTableQuery"}
 """Their line of the tree shows database and table with nothing but a space between."""
+_PREWHERE = re.compile(r"\bPREWHERE\b", re.IGNORECASE)
 _LAST_FORMAT = re.compile(r" FORMAT (\w+)$")
 
 RunText = Callable[[str, Mapping[str, str]], str]
@@ -131,6 +136,32 @@ def _canonical(sql: str, parameters: Mapping[str, str], run: RunText) -> str:
     return run(
         "SELECT formatQuerySingleLine({llmtrace_sql:String}) FORMAT RawBLOB", {**parameters, "llmtrace_sql": escaped}
     )
+
+
+def confine(canonical: str, parameters: Mapping[str, str], run: RunText) -> None:
+    """Refuses, of what `judge` has let pass, that which could tell a reader of one project about another.
+
+    Raises:
+        RefusedError: with the part.
+    """
+    if _PREWHERE.search(_QUOTED.sub("''", canonical)):
+        raise RefusedError("PREWHERE is not for readers of one project; write WHERE")
+    for node in nodes(run(f"EXPLAIN AST {canonical}", parameters)):
+        if node.kind == "Explain":
+            raise RefusedError("EXPLAIN is not for readers of one project: it counts rows of all")
+        names = [node.text] if node.kind in {"TableIdentifier", "Identifier"} else []
+        if node.kind in _NAMING:
+            names = [".".join(node.text.split())]
+        for name in (*names, *_IDENTIFIER_PARAMETER.findall(canonical)):
+            _check_names_only(parameters.get(name, name))
+
+
+def _check_names_only(name: str) -> None:
+    database, _, table = name.lower().partition(".")
+    if (database == "system" and table not in NAMES_ONLY) or (database == "information_schema" and table != "columns"):
+        raise RefusedError(
+            f"{name} is not for readers of one project: it tells of all; DESCRIBE and SHOW TABLES do not"
+        )
 
 
 def nodes(tree: str) -> Iterator[Node]:

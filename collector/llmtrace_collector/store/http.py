@@ -6,7 +6,8 @@
     POST /          multipart form    `query` and `param_*` as fields
 
 Source: ClickHouse docs, "HTTP Interface"; what clickhouse-connect 1.12 sends was read in its source. Whoever gives the
-store's key may do everything; anybody else reads, within `fence` and the limits below.
+store's key may do everything; anybody else reads, within `fence` and the limits below, and with the key of a project
+within `confined`.
 """
 
 from __future__ import annotations
@@ -34,16 +35,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from llmtrace_collector.access import Key, KeyRing, KeysUnreadableError, Scope
 from llmtrace_collector.compressed import UnreadableBodyError, inflate
 from llmtrace_collector.database import DATABASE
 from llmtrace_collector.serving import instance
-from llmtrace_collector.store import fence
+from llmtrace_collector.store import confined, fence
 from llmtrace_collector.store.engine import Answer, Engine, EngineError
 
 log = logging.getLogger(__name__)
 
 OWNER = "llmtrace"
 """The user that goes with the store's key."""
+
+READER = "llmtrace-reader"
+"""The user of our own dashboard: reads every project."""
 
 MAX_BODY_BYTES = 512 * 1024**2
 """Of an insert; far above a WAL segment."""
@@ -123,6 +128,8 @@ class Statement:
     """What follows `INSERT ... FORMAT X`; None: no insert with data."""
     owner: bool
     """The store's key came with it."""
+    project: str
+    """The only one whose rows it may see, that of the key that came with it; '': no key came, so all."""
     parameters: Mapping[str, str]
     """Values of `{name:Type}`, by name."""
     settings: Mapping[str, str]
@@ -134,8 +141,20 @@ class Statement:
 class StoreApp:
     """The ASGI application; `app` is what a server runs."""
 
-    def __init__(self, engine: Engine, key: str, *, allowed_hosts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        key: str,
+        *,
+        allowed_hosts: frozenset[str],
+        keys: KeyRing | None = None,
+        require_read_key: bool = False,
+    ) -> None:
+        """`key` is the owner's, `keys` are those of readers; without `require_read_key` others read everything."""
         self._engine = engine
+        self._keys = keys
+        self._require_read_key = require_read_key
+        self._reader_key = everything_key(key)
         self._key = key
         self._allowed_hosts = allowed_hosts
         # Apart, so that nobody's slow reads keep the writer waiting, and no stranger's the owner.
@@ -213,7 +232,7 @@ class StoreApp:
 
     async def _read(self, request: Request) -> Statement:
         url = dict(request.query_params)
-        owner = self._is_owner(request, url)
+        owner, project = self._who(request, url)
         limit = MAX_BODY_BYTES if owner else MAX_QUERY_BYTES
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             fields = await _form(request, limit)
@@ -229,21 +248,39 @@ class StoreApp:
             text=head,
             data=data,
             owner=owner,
+            project=project,
             parameters={k.removeprefix("param_"): v for k, v in named.items() if k.startswith("param_")},
-            settings=_settings(url, owner=owner),
-            database=_database(url.get("database", ""), owner=owner),
+            settings=_settings(url, owner=owner, project=project),
+            database=_database(url.get("database", ""), owner=owner, project=project),
             output_format=_format(head, url.get("default_format", "")),
         )
 
-    def _is_owner(self, request: Request, url: Mapping[str, str]) -> bool:
+    def _who(self, request: Request, url: Mapping[str, str]) -> tuple[bool, str]:
+        """Whether it is the owner, and else the project a reader is confined to, '' for one who is not."""
         user, password = _credentials(request, url)
         if user in {"", "default"} and not password:
-            return False
+            if self._require_read_key:
+                raise _unknown("reading needs a key here: give one of `llmtrace keys create NAME --scope read`")
+            return False, ""
         if user == OWNER and hmac.compare_digest(password.encode(), self._key.encode()):
-            return True
-        raise ClickHouseError(
-            516, "AUTHENTICATION_FAILED", "Authentication failed: password is incorrect, or there is no such user"
-        )
+            return True, ""
+        if user == READER and hmac.compare_digest(password.encode(), self._reader_key.encode()):
+            return False, ""
+        found = self._find(password)
+        if found is None:
+            raise _unknown("Authentication failed: password is incorrect, or there is no such user")
+        if Scope.READ not in found.scopes:
+            having = ", ".join(sorted(found.scopes))
+            raise ClickHouseError(497, "ACCESS_DENIED", f"this key is for {having}, not for read")
+        return False, found.project
+
+    def _find(self, password: str) -> Key | None:
+        try:
+            return self._keys.find(password) if self._keys else None
+        except KeysUnreadableError as error:
+            raise ClickHouseError(
+                516, "AUTHENTICATION_FAILED", "the keys cannot be read just now", status=503
+            ) from error
 
     async def _run(self, statement: Statement) -> Answer:
         loop = asyncio.get_running_loop()
@@ -308,11 +345,14 @@ class StoreApp:
             raise ClickHouseError(497, "ACCESS_DENIED", "writing needs the store's key, which only the collector has")
         try:
             sql = fence.judge(statement.text.decode(errors="replace"), statement.parameters, text)
+            if statement.project:
+                fence.confine(sql, statement.parameters, text)
         except fence.RefusedError as error:
             raise ClickHouseError(497, "ACCESS_DENIED", str(error)) from error
+        confining = confined.settings(self._engine, statement.project) if statement.project else {}
         return self._engine.run(
             sql,
-            settings={**STRANGER_LIMITS, **_lowered(statement.settings)},
+            settings={**STRANGER_LIMITS, **_lowered(statement.settings), **confining},
             parameters=statement.parameters,
             database=statement.database,
             output_format=statement.output_format,
@@ -339,6 +379,15 @@ class StoreApp:
         self._writers.shutdown(wait=True)
 
 
+def everything_key(key: str) -> str:
+    """The password of `READER`, made of the store's key: whoever has it reads everything and writes nothing."""
+    return hmac.new(key.encode(), b"read everything", "sha256").hexdigest()
+
+
+def _unknown(sentence: str) -> ClickHouseError:
+    return ClickHouseError(516, "AUTHENTICATION_FAILED", sentence)
+
+
 def _stopping() -> ClickHouseError:
     return ClickHouseError(236, "ABORTED", "the store is stopping", status=503)
 
@@ -354,6 +403,8 @@ def _credentials(request: Request, url: Mapping[str, str]) -> tuple[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             return "?", "?"
         return user, password
+    if scheme.lower() == "bearer":
+        return "", token
     user = request.headers.get("x-clickhouse-user") or url.get("user", "")
     return user, request.headers.get("x-clickhouse-key") or url.get("password", "")
 
@@ -387,11 +438,13 @@ def _split_insert(whole: bytes) -> tuple[bytes, bytes | None]:
     return whole[: match.end()].rstrip().rstrip(b";"), whole[match.end() :]
 
 
-def _settings(url: Mapping[str, str], *, owner: bool) -> dict[str, str]:
+def _settings(url: Mapping[str, str], *, owner: bool, project: str) -> dict[str, str]:
     given = {k: v for k, v in url.items() if k not in _TRANSPORT and not k.startswith("param_")}
     if owner:
         return given
     for name in given:
+        if project and name in confined.TELLING:
+            raise ClickHouseError(497, "ACCESS_DENIED", f"the setting {name} is not for readers of one project")
         if name not in _STRANGER_SETTINGS and name not in STRANGER_LIMITS:
             raise ClickHouseError(497, "ACCESS_DENIED", f"the setting {name} cannot be changed without the store's key")
     given.pop("readonly", None)
@@ -408,12 +461,12 @@ def _lowered(given: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _database(name: str, *, owner: bool) -> str:
+def _database(name: str, *, owner: bool, project: str) -> str:
     if owner:
         return DATABASE if name in {"", "default", "__default__"} else name
     if name in {"", "default", DATABASE}:
         return DATABASE
-    if name in {"information_schema", "INFORMATION_SCHEMA"}:
+    if name in {"information_schema", "INFORMATION_SCHEMA"} and not project:
         return name
     if name == "system":
         # A table named without its database would then be one of all of system's, which the fence cannot tell from
@@ -435,9 +488,10 @@ def _format(head: bytes, default: str) -> str:
 
 
 def _answer(statement: Statement, answer: Answer) -> Response:
+    open_counts = not statement.project
     summary = {
-        "read_rows": str(answer.rows_read),
-        "read_bytes": str(answer.bytes_read),
+        "read_rows": str(answer.rows_read if open_counts else 0),
+        "read_bytes": str(answer.bytes_read if open_counts else 0),
         "written_rows": str(answer.rows_written),
         "written_bytes": "0",
         "elapsed_ns": str(answer.elapsed_ns),
