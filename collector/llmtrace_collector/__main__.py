@@ -24,6 +24,7 @@ from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.receive.cors import Origins
+from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.receivers import Receivers
 from llmtrace_collector.report import report
 from llmtrace_collector.serving import bind, run
@@ -70,6 +71,8 @@ def main() -> int:
     parser.add_argument(
         "--status-port", type=int, default=4319, help="health and metrics without TLS, where there is TLS"
     )
+    parser.add_argument("--redact", default="off", help="off, mask or drop-content")
+    parser.add_argument("--redact-level", default="personal", help="what is looked for")
     tls.add_to(parser)
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
     arguments = parser.parse_args()
@@ -79,6 +82,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     folder = DataFolder(arguments.data)
     rules = load(arguments.rules) if arguments.rules else ()
+    change = changer(arguments.redact, arguments.redact_level)
     origins = Origins.parse(arguments.cors_origins)
     kept = retention.load(arguments.retention) if arguments.retention else []
     reach = Reach(host=arguments.host, tls=Tls.of(arguments), anyone=arguments.anyone)
@@ -120,6 +124,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             grpc_port=arguments.grpc_port,
             shared=shared,
             origins=origins,
+            change=change,
             status_listener=status_listener,
         )
         if shared:
@@ -151,6 +156,7 @@ def _for_receivers(arguments: argparse.Namespace, folder: DataFolder, reach: Rea
     given = ["--data", str(folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
     given += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
     given += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
+    given += ["--redact", arguments.redact, "--redact-level", arguments.redact_level]
     return [*given, "--cors-origins", arguments.cors_origins]
 
 

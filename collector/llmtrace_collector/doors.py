@@ -21,6 +21,7 @@ from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Door
 from llmtrace_collector.receive.grpc import serve_grpc
 from llmtrace_collector.receive.http import HttpReceiver, StatusOnly
+from llmtrace_collector.receive.redacting import Change
 from llmtrace_collector.serving import LOCAL_NAMES, HttpServer, http_server, is_loopback, stop_signal
 from llmtrace_collector.status import Status
 from llmtrace_collector.tls import RENEWED_WITHIN_S, Tls
@@ -97,16 +98,18 @@ class Doors:
         grpc_port: int,
         shared: bool,
         origins: Origins,
+        change: Change | None,
         status_listener: socket.socket | None = None,
     ) -> Doors:
         """Opens both; `shared` ports are those that other processes of ours listen on too.
 
-        On `status_listener` health and metrics are answered without TLS.
+        `change` takes out of requests what must not be kept. On `status_listener` health and metrics are answered
+        without TLS.
 
         Raises:
             ConfigError: the gRPC port is taken.
         """
-        door = Door(wal, guard=guard, hosts=LOCAL_NAMES if reach.only_this_machine else ())
+        door = Door(wal, guard=guard, hosts=LOCAL_NAMES if reach.only_this_machine else (), change=change)
         context, credentials = reach.tls.context(), reach.tls.grpc_credentials()
         stop_grpc = await serve_grpc(door, reach.host, grpc_port, shared=shared, credentials=credentials)
         receiver = HttpReceiver(door, status, origins)

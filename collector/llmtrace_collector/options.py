@@ -33,6 +33,8 @@ class Option:
     kind: type
     default: Any
     help: str
+    environment: str = ""
+    """Another variable than that; '': none."""
     value: str = "PORT"
     """What stands for its value in --help."""
 
@@ -44,7 +46,7 @@ class Option:
     @property
     def variable(self) -> str:
         """In the environment."""
-        return f"LLMTRACE_{self.name.upper()}"
+        return self.environment or f"LLMTRACE_{self.name.upper()}"
 
 
 OPTIONS = (
@@ -117,6 +119,22 @@ OPTIONS = (
         value="ORIGINS",
         help="origins whose pages may send spans from a browser, separated by commas",
     ),
+    Option(
+        name="redact",
+        kind=str,
+        default="off",
+        environment="LLMTRACE_COLLECTOR_REDACT",  # apps have an LLMTRACE_REDACT of their own, with other words
+        value="MODE",
+        help="`mask` or `drop-content`: take out of what comes in what must not be kept, before the disk",
+    ),
+    Option(
+        name="redact_level",
+        kind=str,
+        default="personal",
+        environment="LLMTRACE_COLLECTOR_REDACT_LEVEL",
+        value="LEVEL",
+        help="what is looked for then: `secrets`, `personal` (secrets too) or `all` (IP addresses too)",
+    ),
     Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
     Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
     Option(name="config", kind=Path, default=None, value="FILE", help="a YAML file with any of these options by name"),
@@ -144,6 +162,8 @@ class Options:
     receivers: int
     wal_quota_mib: int
     cors_origins: str
+    redact: str
+    redact_level: str
     rules: Path | None
     retention: Path | None
     config: Path | None

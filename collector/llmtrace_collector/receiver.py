@@ -15,6 +15,7 @@ from llmtrace_collector import telemetry, tls
 from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.receive.cors import Origins
+from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
 from llmtrace_collector.tls import Tls
@@ -33,6 +34,8 @@ def main() -> int:
     parser.add_argument("--wal-quota-mib", type=int, required=True)
     parser.add_argument("--cors-origins", default="")
     parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
+    parser.add_argument("--redact", default="off", help="off, mask or drop-content")
+    parser.add_argument("--redact-level", default="personal", help="what is looked for")
     tls.add_to(parser)
     arguments = parser.parse_args()
     return run(f"receiver-{arguments.number}", lambda: _serve(arguments))
@@ -58,6 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             grpc_port=arguments.grpc_port,
             shared=True,
             origins=Origins.parse(arguments.cors_origins),
+            change=changer(arguments.redact, arguments.redact_level),
         )
         await doors.until_asked_to_stop()
         await doors.close()

@@ -89,7 +89,7 @@ class Tls:
         renewed = self.renewals()
         return grpc.dynamic_ssl_server_credentials(
             self._grpc_configuration(),
-            lambda: self._grpc_configuration() if renewed() else None,
+            lambda: self._grpc_configuration() if renewed() else None,  # type: ignore[arg-type, return-value]
             require_client_authentication=self.client_ca is not None,
         )
 

@@ -33,5 +33,6 @@ def row_policies(user: str, project: str, tables: Iterable[str]) -> Iterator[str
     check_project(project)
     for table in tables:
         name = f"{DATABASE}.`{table}`"
-        yield f"CREATE ROW POLICY OR REPLACE `llmtrace_{user}` ON {name} FOR SELECT USING project = '{project}' TO {user}"
+        rows = f"FOR SELECT USING project = '{project}'"
+        yield f"CREATE ROW POLICY OR REPLACE `llmtrace_{user}` ON {name} {rows} TO {user}"
         yield f"GRANT SELECT ON {name} TO {user}"

@@ -18,6 +18,7 @@ from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
+from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.store.http import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.tls import Tls
@@ -62,6 +63,7 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
         ConfigError: something is wrong that can be seen before anything starts.
     """
     Origins.parse(options.cors_origins)
+    changer(options.redact, options.redact_level)
     if options.rules:
         load(options.rules)
     if options.retention:
@@ -104,6 +106,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
     if options.retention:
         arguments += ["--retention", str(options.retention)]
     arguments += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
+    arguments += ["--redact", options.redact, "--redact-level", options.redact_level]
     arguments += ["--status-port", str(options.status_port)] if reach.tls.cert else []
     scheme = "https" if reach.tls.cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host

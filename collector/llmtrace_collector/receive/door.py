@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 from google.protobuf.message import Message
 
@@ -21,6 +22,7 @@ from llmtrace_collector.access import DEFAULT_PROJECT, Caller, KeysUnreadableErr
 from llmtrace_collector.access.guard import DeniedError, Guard, ScopeError
 from llmtrace_collector.otlp_json import JsonError, TooManyValuesError, read_json
 from llmtrace_collector.receive.deep import flatten_logs, has_deep
+from llmtrace_collector.receive.redacting import Change
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Appender, WalFullError
@@ -61,14 +63,19 @@ class Accepted:
 class Door:
     """Judges bodies and puts the good ones into the log."""
 
-    def __init__(self, wal: Appender, *, guard: Guard | None = None, hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, wal: Appender, *, guard: Guard | None = None, hosts: Collection[str] = (), change: Change | None = None
+    ) -> None:
         """`guard` knows the keys; without one nobody is asked for any.
+
+        `change` takes out of each request what must not be kept.
 
         `hosts` are the names HTTP requests may call this machine by where no key is asked for; none: any.
         """
         self._wal = wal
         self._hosts = frozenset(hosts)
         self._guard = guard or Guard()
+        self._change = change
         self._told_of_keys = False
         self._in_flight_bytes = 0
         # One at a time: what JSON is read into takes several times its size.
@@ -161,9 +168,10 @@ class Door:
         return Accepted(items=judged.items, rejected=judged.rejected, message=judged.message)
 
     async def _judge(self, signal: Signal, body: bytes, *, json: bool) -> _Judged:
-        judge = _judge_json if json else _judge_protobuf
+        judge = partial(_judge_json if json else _judge_protobuf, change=self._change)
+        large_bytes = _LARGE_BYTES // 100 if self._change else _LARGE_BYTES // 10 if json else _LARGE_BYTES
         # A large body is read beside the loop, or every other sender would wait for it.
-        if len(body) <= (_LARGE_BYTES // 10 if json else _LARGE_BYTES):
+        if len(body) <= large_bytes:
             return judge(signal, body)
         if not json:
             return await asyncio.to_thread(judge, signal, body)
@@ -190,21 +198,26 @@ def check_size(size_bytes: int) -> None:
         )
 
 
-def _judge_protobuf(signal: Signal, body: bytes) -> _Judged:
+def _judge_protobuf(signal: Signal, body: bytes, *, change: Change | None) -> _Judged:
     try:
         request = otlp.parse(signal, body)
     except otlp.MalformedError as error:
         raise RefusedError(Fault.MALFORMED, str(error)) from error
+    if change:
+        _apply(change, request)
+        body = request.SerializeToString()
     return _weigh(signal, request, _flattened(signal, request, body))
 
 
-def _judge_json(signal: Signal, body: bytes) -> _Judged:
+def _judge_json(signal: Signal, body: bytes, *, change: Change | None) -> _Judged:
     try:
         request = read_json(body, otlp.FORMS[signal].request)
     except JsonError as error:
         raise RefusedError(Fault.MALFORMED, f"the body is not OTLP in JSON: {str(error)[:300]}") from error
     except TooManyValuesError as error:
         raise RefusedError(Fault.TOO_LARGE, f"{error}: send less at a time") from error
+    if change:
+        _apply(change, request)
     return _weigh(signal, request, _flattened(signal, request, request.SerializeToString()))
 
 
@@ -214,6 +227,18 @@ def _flattened(signal: Signal, request: Message, body: bytes) -> bytes:
         return body
     flatten_logs(request)
     return request.SerializeToString()
+
+
+def _apply(change: Change, request: Message) -> None:
+    """Fails closed: what cannot be gone through is not kept."""
+    try:
+        change(request)
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be kept unseen
+        # Not the error's own words: they may quote what must not be kept.
+        log.error("a request was refused because redaction failed on it (%s)", type(error).__name__)
+        raise RefusedError(
+            Fault.MALFORMED, "the request cannot be redacted, so nothing of it is kept: send it in another form"
+        ) from None
 
 
 def _weigh(signal: Signal, request: Message, body: bytes) -> _Judged:
