@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], timeout_s: float = 20.0, *, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], timeout_s: float = 60.0, *, what: str = "") -> T:
     """The first true value of `condition`; an AssertionError that says what was waited for when time is up."""
     deadline = time.monotonic() + timeout_s
     while True:
