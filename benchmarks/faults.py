@@ -48,8 +48,8 @@ def main() -> int:
         ),
         "away": (f"store away for {given.away:.0f} s", 1, lambda stack: faults.store_away(stack, given.away)),
         "slow": ("store slow: 2 s an answer", 1, lambda stack: faults.store_slow(stack, given.away / 2, delay_s=2.0)),
-        "answers": ("answer of an insert lost", 10, lambda stack: faults.answers_lost(stack, 10)),
-        "sigterm": ("SIGTERM under load", 5, lambda stack: faults.stopped_under_load(stack, 5)),
+        "answers": ("answer of an insert lost", 5, lambda stack: faults.answers_lost(stack, 5)),
+        "sigterm": ("SIGTERM under load", 4, lambda stack: faults.stopped_under_load(stack, 4)),
     }
     print("| " + " | ".join(HEAD) + " |")
     print("|---|" + "---:|" * (len(HEAD) - 1), flush=True)

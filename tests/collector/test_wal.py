@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -15,7 +15,9 @@ from llmtrace_collector.schema.otlp import DEDUP_WINDOW
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Segment, Wal, WalFullError, WalLimits
 from llmtrace_collector.wal.backlog import UNSYNCED_DELETIONS
+from llmtrace_collector.wal.books import Books
 from llmtrace_collector.wal.record import Record, encode, request_of, walk, with_request
+from llmtrace_collector.wal.recovery import recover, sealed_name
 from support.otlp import request, span
 
 bodies = st.lists(st.binary(max_size=300), max_size=20)
@@ -247,6 +249,7 @@ def test_the_window_of_tokens_is_far_longer_than_the_longest_replay() -> None:
     assert 50 * (UNSYNCED_DELETIONS + one_in_doubt) <= DEDUP_WINDOW
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.sampled_from(["take", "append", "done"]), max_size=30))
 def test_at_most_one_segment_is_ever_in_doubt(steps: list[str]) -> None:
     """Whatever is appended meanwhile, the segment that was taken is the one that is given, until it is done."""
@@ -264,3 +267,34 @@ def test_at_most_one_segment_is_ever_in_doubt(steps: list[str]) -> None:
                 wal.done(taken)
                 taken = None
         wal.close()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=12), st.data())
+def test_books_are_exact_after_a_kill_at_any_moment(sizes: list[int], data: st.DataObject) -> None:
+    """A kill leaves a segment open, or named and not yet counted, or counted; each is in the books once afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "traces"
+        folder.mkdir()
+        books = Books.read(folder)
+        for number, items in enumerate(sizes, start=1):
+            open_file = folder / f"{number:026d}-aa.open"
+            open_file.write_bytes(encode(project="default", received_ns=1, request=b"x", items=items))
+            reached = data.draw(st.sampled_from(["open", "named", "counted"]))
+            if reached != "open":
+                open_file.rename(sealed_name(open_file, items))
+            if reached == "counted":
+                books = books.counted(folder, number, items)
+            else:
+                recover(folder)
+                books = Books.read(folder)
+        recover(folder)
+        assert Books.read(folder).items == sum(sizes)
+
+
+def test_one_damaged_slot_of_the_books_leaves_the_other(tmp_path: Path) -> None:
+    books = Books().counted(tmp_path, 1, 5).counted(tmp_path, 2, 7)
+    content = bytearray((tmp_path / "books").read_bytes())
+    content[0] ^= 1  # the slot of even turns, the newest
+    (tmp_path / "books").write_bytes(content)
+    assert (books.items, Books.read(tmp_path).items) == (12, 5)

@@ -77,7 +77,7 @@ def answers_lost(stack: Stack, answers: int) -> Count:
     stack.wait_migrated()
     load = Load(stack.http_port, pause_s=0.02)
     proxy.lose = answers
-    wait_for(lambda: proxy.lost == answers, 30 + 20 * answers, what="answers to be lost")
+    wait_for(lambda: proxy.lost == answers, 60 + 60 * answers, what="answers to be lost")
     load.stop()
     count = _counted_and_stopped(stack, load, store, collector)
     proxy.close()

@@ -16,6 +16,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmtrace_collector.folder import sync_folder
+
 _SLOT_BYTES = 64
 _FIELDS = struct.Struct("<QQQ")
 _CRC = struct.Struct("<I")
@@ -51,6 +53,8 @@ class Books:
             os.pwrite(descriptor, slot, new.turn % 2 * _SLOT_BYTES)
         finally:
             os.close(descriptor)
+        if new.turn == 1:
+            sync_folder(folder)
         return new
 
 
