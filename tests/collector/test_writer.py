@@ -201,6 +201,7 @@ def test_sigterm_stores_what_was_accepted_before_it_ends(tmp_path: Path) -> None
     with stack_at(tmp_path) as stack:
         stack.store()
         collector = stack.collector()
+        stack.wait_migrated()
         assert post(f"{stack.http_url}/v1/traces", request(span(name="last")))[0] == 200
         assert collector.stop() == 0
         assert names(stack) == ["last"]
