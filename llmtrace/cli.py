@@ -58,6 +58,11 @@ COMMANDS = {
         help="look into the write-ahead log, check it, send dead letters again",
         extra="all",
     ),
+    "backup": Command(
+        module="llmtrace_collector.commands.backup",
+        help="back up and restore the embedded store",
+        extra="all",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

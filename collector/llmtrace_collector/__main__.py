@@ -114,7 +114,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
             dashboard_url=arguments.dashboard_url,
             interval_s=arguments.watch_interval,
         )
-        custodian = Custodian(connect=partial(_connect, own_store, address), address=address, settings=kept)
+        custodian = Custodian(
+            connect=partial(_connect, own_store, address), address=address, folder=folder, settings=kept
+        )
         doors = await Doors.open(
             wal,
             status,

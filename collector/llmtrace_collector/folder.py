@@ -2,12 +2,14 @@
 
 DIR/
   LAYOUT           the version of this arrangement, a number
+  collector.id     names this folder's collector in the store's tables
   store.key        the secret for writing to the embedded store, mode 0600
   store.lock       held by the store process     engine/  spool/  schemas/   its files
   collector.lock   held by the collector         wal/  watch.db  tmp/        its files
   turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
   keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl      see `access`
   logs/            what the services of `llmtrace up` print
+  backups/         what `llmtrace backup create` took
 """
 
 from __future__ import annotations
@@ -78,6 +80,11 @@ class DataFolder:
         return self.path / "wal"
 
     @property
+    def backups(self) -> Path:
+        """Where backups are taken to."""
+        return self.path / "backups"
+
+    @property
     def watch(self) -> Path:
         """The watch's state and outbox."""
         return self.path / "watch.db"
@@ -96,6 +103,13 @@ class DataFolder:
             os.fsync(out.fileno())
         sync_folder(self.path)
         return key
+
+    def collector_id(self) -> str:
+        """A name for this folder's collector that stays the same, made at the first call."""
+        file = self.path / "collector.id"
+        if not file.exists():
+            write_whole(file, secrets.token_hex(8).encode())
+        return file.read_text(encoding="ascii")
 
     @staticmethod
     def _read_key(file: Path) -> str:

@@ -17,6 +17,7 @@ from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.upkeep.tables import AGEING, APART, SPANS
 from llmtrace_collector.upkeep.text import literal, split_outside_brackets
+from support.command import llmtrace
 from support.services import Stack, stack_at
 from support.waiting import wait_for
 
@@ -33,13 +34,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.collector("--retention", str(folder / "kept.yaml"))
         stack.wait_migrated()
         yield stack
-
-
-def llmtrace(stack: Stack, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "llmtrace.cli", *words]
-    command += ["--data", str(stack.data), "--store-port", str(stack.store_port)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
 
 
 def put(client: Any, project: str, days_old: float) -> None:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from llmtrace_collector.commands import data_delete, data_files
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.upkeep import reach, retention
@@ -16,6 +17,8 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="llmtrace data", description="Look after what is stored.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_retention(actions.add_parser("retention", help="how long data is kept, per table and project"))
+    data_delete.add_to(actions)
+    data_files.add_to(actions)
     given = parser.parse_args(argv)
     return guarded("data", lambda: int(given.run(given)))
 

@@ -45,7 +45,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     os.chdir(made(folder.path / "schemas"))
     with folder.lock("store"):
         listener = bind(arguments.host, arguments.port, "--store-port")
-        engine = Engine(folder.engine, Limits(memory_bytes=arguments.memory_mib * 1024**2))
+        engine = Engine(folder.engine, Limits(memory_bytes=arguments.memory_mib * 1024**2), backups=folder.backups)
         store = StoreApp(
             engine,
             key,

@@ -60,8 +60,10 @@ class Limits:
 class Engine:
     """ClickHouse inside this process, over one folder."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, *, backups: Path | None = None) -> None:
         """Opens the folder, made with mode 0700 when it is not there.
+
+        `backups` is the one folder that BACKUP may write to and RESTORE read from; without it there is none.
 
         Raises:
             ConfigError: another process has it open, or it is not an engine's folder.
@@ -69,13 +71,15 @@ class Engine:
         import chdb
 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        options = {
+        options: dict[str, int | Path] = {
             "max_server_memory_usage": limits.memory_bytes,
             "mark_cache_size": limits.mark_cache_bytes,
             "background_pool_size": limits.merge_threads,
         }
+        if backups is not None:
+            options["backups.allowed_path"] = backups
         self._connect = chdb.connect
-        self._target = f"{folder}?{urlencode(options)}"
+        self._target = f"{folder}?{urlencode(options, safe='/')}"  # chDB does not decode paths
         self._base = {"log_queries": "0"}
         if limits.query_threads:
             self._base["max_threads"] = str(limits.query_threads)

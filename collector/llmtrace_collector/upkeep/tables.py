@@ -27,6 +27,8 @@ class Kept:
     """SQL for the trace id in lower-case hex; '': rows belong to no trace."""
     span: str = ""
     """SQL for the span id, by which rows without a user of their own are found."""
+    response: str = ""
+    """The column with the id of the answer it is about, for rows that name no trace."""
 
     @property
     def age_from(self) -> str:
@@ -43,10 +45,10 @@ class Rollup:
     """Its SELECT is run over the touched hours, word for word."""
     time: str
     days: int
-    bucket: str = "toStartOfHour"
-    """SQL function for the hour (or day) of a time: whole buckets are made again, so no row may reach over one."""
+    bucket_s: int = 3600
+    """Whole buckets of so many seconds are made again: a row must be of one alone."""
     user: str = ""
-    """The column that has a user's id, or ''."""
+    """SQL for the user's id in a row, or ''."""
     names_at_most: int = 0
     """How many users the view names in one insert, the dearest; 0: all."""
 
@@ -70,11 +72,12 @@ SPANS = Kept(
 _USER = "attributes['user.id']"
 _SESSION = "if(attributes['session.id'] != '', attributes['session.id'], attributes['gen_ai.conversation.id'])"
 _OF_LOGS = {"received": "received_at", "trace": "trace_id", "span": "span_id"}
+_ABOUT_CALLS = {**_OF_LOGS, "response": "response_id"}
 _METRICS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 KEPT = (
-    Kept(name="scores", time="timestamp", days=400, user=_USER, session=_SESSION, **_OF_LOGS),
-    Kept(name="feedback", time="timestamp", days=400, user="user_id", session="session_id", **_OF_LOGS),
+    Kept(name="scores", time="timestamp", days=400, user=_USER, session=_SESSION, **_ABOUT_CALLS),
+    Kept(name="feedback", time="timestamp", days=400, user="user_id", session="session_id", **_ABOUT_CALLS),
     Kept(name="log_records", time="timestamp", days=90, user=_USER, session=_SESSION, **_OF_LOGS),
     Kept(name="logs_quarantine", time="received_at", days=30, user=_USER, session=_SESSION, **_OF_LOGS),
     *(
@@ -100,8 +103,15 @@ KEPT = (
 ROLLUPS = (
     Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),
     Rollup(name="span_1h", view="span_1h_mv", time="hour", days=400),
-    Rollup(name="traces", view="traces_mv", time="hour", days=90),
-    Rollup(name="dim_values", view="dim_values_mv", time="day", days=90, bucket="toStartOfDay"),
+    Rollup(name="traces", view="traces_mv", time="hour", days=90, user="user_id"),
+    Rollup(
+        name="dim_values",
+        view="dim_values_mv",
+        time="day",
+        days=90,
+        bucket_s=86_400,
+        user="if(field = 'user', value, '')",
+    ),
 )
 
 APART = {
@@ -109,6 +119,9 @@ APART = {
     "ingested": "counts by project and day, nobody's data",
     "schema_migrations": "which versions were applied",
     "retention": "how long tables are kept",
+    "deletions": "what was deleted, by hash",
+    "deletion_traces": "ids of traces that are deleted, for what arrives of them later",
+    "imports": "which files were imported",
 }
 """Tables that are neither, with the reason."""
 

@@ -1,0 +1,128 @@
+"""Rollups made again for some hours: the view's own SELECT over the spans that are left, swapped in at once.
+
+    view's SELECT over the touched hours ──┐
+    rollup's rows of all other hours    ───┴─> NAME_again ──> ALTER TABLE NAME REPLACE PARTITION ... FROM NAME_again
+
+There is no second copy of what a rollup sums: the view's text is taken from the engine and confined to the touched
+hours by `additional_table_filters`. A partition is replaced in one step, so no reader ever sees an hour without its
+rows, and nothing that was removed is left on disk under a mask. The tokens of past inserts are remembered through it
+(tried: REPLACE PARTITION keeps them, DROP PARTITION forgets them). Nothing may be inserted meanwhile: close the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llmtrace_collector.database import DATABASE
+from llmtrace_collector.errors import StoreDownError
+from llmtrace_collector.schema.backfill import VERSION
+from llmtrace_collector.upkeep.tables import Rollup
+from llmtrace_collector.upkeep.text import literal
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+Hour = tuple[str, datetime]
+"""A project and the beginning of an hour, UTC."""
+
+_LONG = {"max_query_size": 16 * 1024**2, "max_ast_elements": 2_000_000, "max_expanded_ast_elements": 2_000_000}
+"""A list of hours may be long."""
+
+
+def exists(client: Client, rollup: Rollup) -> bool:
+    """The schema has this rollup (one that is not there yet has nothing to make again)."""
+    return bool(client.command(f"EXISTS TABLE {rollup.view}"))
+
+
+def must_be_filled(client: Client) -> None:
+    """Says so when spans from before the rollups are still being added to them (schema/backfill.py).
+
+    Raises:
+        StoreDownError: they are; try again when they are not.
+    """
+    if client.command(f"SELECT max(rollups < {VERSION}) FROM spans"):
+        raise StoreDownError(
+            "the rollups are still being filled from older spans: try again when the collector has finished that"
+        )
+
+
+def make_again(client: Client, rollup: Rollup, hours: Iterable[Hour], *, drop: str = "") -> None:
+    """Makes the rollup's rows of these hours again; `drop` is SQL for rows that go although their hour stays."""
+    touched = sorted(set(hours))
+    again = f"{rollup.name}_again"
+    gone = " OR ".join(f"({part})" for part in (_in_hours(touched, rollup, rollup.time), drop) if part)
+    if not gone:
+        return
+    client.command(f"DROP TABLE IF EXISTS {again} SYNC")
+    client.command(f"CREATE TABLE {again} AS {rollup.name}")
+    try:
+        for group in _groups(client, rollup, touched):
+            _sum_up(client, rollup, again, group)
+        partitions = _column(client, f"SELECT DISTINCT _partition_id FROM {rollup.name} WHERE {gone}")
+        for partition in sorted({*partitions, *_column(client, f"SELECT DISTINCT _partition_id FROM {again}")}):
+            _swap(client, rollup, again, partition, gone)
+    finally:
+        client.command(f"DROP TABLE IF EXISTS {again} SYNC")
+
+
+def _swap(client: Client, rollup: Rollup, again: str, partition: str, gone: str) -> None:
+    where = f"_partition_id = {literal(partition)}"
+    client.command(f"INSERT INTO {again} SELECT * FROM {rollup.name} WHERE {where} AND NOT ({gone})", settings=_LONG)
+    if _column(client, f"SELECT 1 FROM {again} WHERE {where} LIMIT 1"):
+        client.command(f"ALTER TABLE {rollup.name} REPLACE PARTITION ID {literal(partition)} FROM {again}")
+    else:
+        client.command(f"DELETE FROM {rollup.name} WHERE {gone}", settings={**_LONG, "lightweight_deletes_sync": 2})
+
+
+def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -> None:
+    select = _column(
+        client,
+        f"SELECT as_select FROM system.tables WHERE database = {literal(DATABASE)} AND name = {literal(rollup.view)}",
+    )[0]
+    columns = ", ".join(_column(client, f"DESCRIBE ({select})"))
+    filters = literal(_in_hours(hours, rollup, "timestamp"))
+    client.command(
+        f"INSERT INTO {again} ({columns}) SELECT {columns} FROM ({select})"
+        f" SETTINGS additional_table_filters = {{'{DATABASE}.spans': {filters}}}, insert_deduplicate = 0",
+        settings=_LONG,
+    )
+
+
+def _groups(client: Client, rollup: Rollup, hours: Sequence[Hour]) -> Iterable[Sequence[Hour]]:
+    """The hours in groups in which the view can name every user: all at once, else halved and halved again."""
+    if not hours:
+        return
+    names = 0
+    if rollup.names_at_most and len(hours) > 1:
+        touched = _in_hours(hours, rollup, "timestamp")
+        counts = f"SELECT uniq(user_id) AS users FROM spans WHERE {touched} GROUP BY project"
+        names = int(_column(client, f"SELECT max(users) FROM ({counts})")[0])
+    if names * 1.1 <= rollup.names_at_most or len(hours) == 1:
+        yield hours
+    else:
+        middle = len(hours) // 2
+        yield from _groups(client, rollup, hours[:middle])
+        yield from _groups(client, rollup, hours[middle:])
+
+
+def _in_hours(hours: Sequence[Hour], rollup: Rollup, time: str) -> str:
+    """SQL: the row is of one of these hours; with a range beside the list, for the index."""
+    by_project: dict[str, list[int]] = {}
+    for project, hour in hours:
+        by_project.setdefault(project, []).append(int(hour.replace(tzinfo=UTC).timestamp()))
+    parts = []
+    for project, stamps in by_project.items():
+        numbers = sorted({stamp // rollup.bucket_s for stamp in stamps})
+        parts.append(
+            f"project = {literal(project)} AND {time} >= toDateTime({numbers[0] * rollup.bucket_s}, 'UTC')"
+            f" AND {time} < toDateTime({(numbers[-1] + 1) * rollup.bucket_s}, 'UTC')"
+            f" AND intDiv(toUnixTimestamp(toDateTime({time}, 'UTC')), {rollup.bucket_s})"
+            f" IN ({', '.join(map(str, numbers))})"
+        )
+    return " OR ".join(f"({part})" for part in parts)
+
+
+def _column(client: Client, sql: str) -> list[Any]:
+    return [row[0] for row in client.query(sql, settings=_LONG).result_rows]
