@@ -19,6 +19,7 @@ from llmtrace_collector.wal.books import Books
 from llmtrace_collector.wal.record import Record, encode, request_of, walk, with_request
 from llmtrace_collector.wal.recovery import recover, sealed_name
 from support.otlp import request, span
+from support.waiting import wait_for
 
 bodies = st.lists(st.binary(max_size=300), max_size=20)
 
@@ -298,3 +299,25 @@ def test_one_damaged_slot_of_the_books_leaves_the_other(tmp_path: Path) -> None:
     content[0] ^= 1  # the slot of even turns, the newest
     (tmp_path / "books").write_bytes(content)
     assert (books.items, Books.read(tmp_path).items) == (12, 5)
+
+
+def test_while_several_segments_wait_the_next_one_grows_and_is_sealed_when_the_writer_has_caught_up(
+    tmp_path: Path,
+) -> None:
+    wal = Wal(tmp_path, WalLimits(segment_age_s=0.01, patient_from=2))
+    sealed = tmp_path / "traces"
+
+    def append(items: int) -> None:
+        wal.append(encode(project="default", received_ns=1, request=b"x", items=items)).result(5)
+
+    for n in (1, 2):
+        append(1)
+        wait_for(lambda n=n: len(list(sealed.glob("*.seg"))) == n)
+    append(3)
+    append(4)
+    assert [path.suffix for path in sorted(sealed.glob("0*"))] == [".seg", ".seg", ".open"]
+    first = wal.take(5)
+    assert first is not None
+    wal.done(first)
+    wait_for(lambda: [path.name.split(".")[1] for path in sorted(sealed.glob("*.seg"))] == ["1", "7"])
+    wal.close()

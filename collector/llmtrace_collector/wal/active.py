@@ -62,16 +62,15 @@ class ActiveSegment:
             raise
         return descriptor
 
-    def expires_in_s(self, limits: WalLimits) -> float | None:
-        """Seconds until its age seals it; None: it is empty."""
+    def expires_in_s(self, age_s: float) -> float | None:
+        """Seconds until it is so old; None: it is empty."""
         if not self.size_bytes:
             return None
-        return max(0.0, self._first_at + limits.segment_age_s - time.monotonic())
+        return max(0.0, self._first_at + age_s - time.monotonic())
 
-    def is_ripe(self, limits: WalLimits) -> bool:
-        """It is large, heavy or old enough to be sealed."""
-        full = self.size_bytes >= limits.segment_bytes or self._weight >= limits.segment_weight
-        return full or self.expires_in_s(limits) == 0.0
+    def is_full(self, limits: WalLimits) -> bool:
+        """It is large or heavy enough to be sealed."""
+        return self.size_bytes >= limits.segment_bytes or self._weight >= limits.segment_weight
 
     def seal(self) -> Path | None:
         """Closes the file and gives it its last name; None when nothing durable was in it, and then it is gone."""

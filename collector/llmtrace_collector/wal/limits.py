@@ -15,6 +15,11 @@ class WalLimits:
     """Sealed when the rows of its records are estimated to take this much of ClickHouse's memory."""
     segment_age_s: float = 1.0
     """Sealed when its first record is this old: the longest a span waits before the writer sees it."""
+    patient_from: int = 6
+    """With so many segments waiting nobody waits for one more: each insert costs the same however small it is, so the
+    next segment grows on, and a store that is slow or was away catches up in few large inserts."""
+    patient_age_s: float = 30.0
+    """Sealed at this age even then."""
     quota_bytes: int = 4 * 1024**3
     """Of all segments; beyond it `append` refuses."""
     in_memory_bytes: int = 256 * 1024**2

@@ -3,7 +3,8 @@
 append() ──> pending ──> committer thread: one write + one fdatasync for all that waits ──> futures resolve
                                │
                                ▼
-    traces/00000001763820000000000000-1f2e3d4c.open      grows until it is large, heavy or 1 s old, then is sealed:
+    traces/00000001763820000000000000-1f2e3d4c.open      grows until it is large, heavy or 1 s old (30 s
+                                                         while several wait), then is sealed:
     traces/00000001763819999000000000-9a8b7c6d.120.seg   120 spans that wait for the writer (`backlog`)
 
 The name is a time and chance, so that a token is never used twice and order is kept. What a killed process left open
@@ -28,6 +29,8 @@ from llmtrace_collector.wal.segment import Segment
 
 log = logging.getLogger(__name__)
 
+_LOOK_EVERY_S = 0.25
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
@@ -42,12 +45,23 @@ class _Entry:
 class Log:
     """Appends to one folder. Thread-safe; one `Log` per folder (the caller holds a lock)."""
 
-    def __init__(self, folder: Path, limits: WalLimits, room: Room, sealed: Callable[[Segment], None]) -> None:
-        """The folder is there and recovered; `sealed` is told of each segment that is complete."""
+    def __init__(
+        self,
+        folder: Path,
+        limits: WalLimits,
+        room: Room,
+        sealed: Callable[[Segment], None],
+        waiting: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """The folder is there and recovered; `sealed` is told of each segment that is complete.
+
+        `waiting` is how many segments wait for the writer.
+        """
         self.folder = folder
         self._limits = limits
         self._room = room
         self._sealed = sealed
+        self._waiting = waiting
         # Guards what follows; `_work` wakes the committer.
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -92,20 +106,30 @@ class Log:
 
     def _run(self) -> None:
         while True:
+            look_again_in_s = self._look_again_in_s()
             with self._lock:
-                self._work.wait_for(lambda: self._pending or self._closing, self._active.expires_in_s(self._limits))
+                self._work.wait_for(lambda: self._pending or self._closing, look_again_in_s)
                 batch, self._pending = self._pending, []
             # A sender that has gone has cancelled its future; from here on it no longer can.
             batch = [entry for entry in batch if entry.written.set_running_or_notify_cancel() or self._forget(entry)]
             if batch:
                 self._commit(batch)
-            if self._active.is_ripe(self._limits):
+            if self._active.is_full(self._limits) or self._active.expires_in_s(self._age_s()) == 0.0:
                 self._seal()
             with self._lock:
                 ended = self._closing and not self._pending
             if ended:
                 self._seal()
                 return
+
+    def _age_s(self) -> float:
+        patient = self._waiting() >= self._limits.patient_from
+        return self._limits.patient_age_s if patient else self._limits.segment_age_s
+
+    def _look_again_in_s(self) -> float | None:
+        """Patience ends when the writer has caught up, and nobody tells that."""
+        left_s = self._active.expires_in_s(self._age_s())
+        return None if left_s is None else min(left_s, max(_LOOK_EVERY_S, self._limits.segment_age_s / 4))
 
     def _forget(self, entry: _Entry) -> bool:
         self._room.given_up(len(entry.record))

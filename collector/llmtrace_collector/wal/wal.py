@@ -138,7 +138,8 @@ class _Logs:
 
         self._room = room
         self._ordinary_bytes = min(64 * 1024, limits.quota_bytes // 4)
-        self._logs = {signal: Log(folder, limits, room, sealed) for signal, folder in folders.items()}
+        waiting = backlog.count if backlog else lambda: 0
+        self._logs = {signal: Log(folder, limits, room, sealed, waiting) for signal, folder in folders.items()}
 
     def append(self, record: bytes, *, weight: int, signal: Signal) -> Future[None]:
         return self._logs[signal].append(record, weight=weight)
