@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmtrace_collector import tls
+from llmtrace_collector.access.register import Register
 from llmtrace_collector.database import DATABASE, Address, connect
 from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.errors import ConfigError, StoreDownError
@@ -32,6 +33,7 @@ from llmtrace_collector.status import Status
 from llmtrace_collector.store.http import OWNER
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
+from llmtrace_collector.upkeep.audit import AuditCopy
 from llmtrace_collector.upkeep.custodian import Custodian
 from llmtrace_collector.wal import Wal, WalLimits
 from llmtrace_collector.wal.places import receivers_in
@@ -117,10 +119,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
         custodian = Custodian(
             connect=partial(_connect, own_store, address), address=address, folder=folder, settings=kept
         )
+        audit = AuditCopy(folder.path, connect=partial(_connect, own_store, address), address=address)
         doors = await Doors.open(
             wal,
             status,
             guard=guard,
+            keys=Register(folder),
             reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,
@@ -132,7 +136,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         if shared:
             status.start()
         receivers.start()
-        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian))
+        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian, audit))
         log.info(
             "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
         )
@@ -143,6 +147,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(partial(writer.stop, drain_s=_DRAIN_S))
         await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
         await asyncio.to_thread(custodian.stop)
+        await asyncio.to_thread(audit.stop)
         await asyncio.to_thread(status.stop)
         log.info("%s", doors.door.counters)
 
@@ -188,11 +193,11 @@ async def _refuse_early(writer: Writer, server: str) -> None:
         raise ConfigError(writer.refusal)
 
 
-async def _start_when_ready(writer: Writer, watch: Watch, custodian: Custodian) -> None:
+async def _start_when_ready(writer: Writer, *then: Watch | Custodian | AuditCopy) -> None:
     while not await asyncio.to_thread(writer.migrated.wait, 0.5):
         """The tables are not there yet: ClickHouse is down."""
-    watch.start()
-    custodian.start()
+    for each in then:
+        each.start()
 
 
 def _private(path: Path) -> Path:

@@ -13,9 +13,11 @@ from functools import partial
 
 from llmtrace_collector.access import KeyRing, KeysUnreadableError, Scope
 from llmtrace_collector.access.guard import Guard
+from llmtrace_collector.access.register import Register
 from llmtrace_collector.errors import CollectorError, ConfigError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.names import INGEST_KEY
+from llmtrace_collector.receive.admin import Admin
 from llmtrace_collector.receive.connection import IDLE_S, Connection, Connections, most_connections
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Door
@@ -93,6 +95,7 @@ class Doors:
         status: Status,
         *,
         guard: Guard,
+        keys: Register,
         reach: Reach,
         listener: socket.socket,
         grpc_port: int,
@@ -112,7 +115,7 @@ class Doors:
         door = Door(wal, guard=guard, hosts=LOCAL_NAMES if reach.only_this_machine else (), change=change)
         context, credentials = reach.tls.context(), reach.tls.grpc_credentials()
         stop_grpc = await serve_grpc(door, reach.host, grpc_port, shared=shared, credentials=credentials)
-        receiver = HttpReceiver(door, status, origins)
+        receiver = HttpReceiver(door, status, origins, Admin(door, keys))
         server = http_server(
             receiver,
             context=context,

@@ -7,7 +7,7 @@ DIR/
   store.lock       held by the store process     engine/  spool/  schemas/   its files
   collector.lock   held by the collector         wal/  watch.db  tmp/        its files
   turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
-  keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl      see `access`
+  keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl, audit.position  see `access`
   logs/            what the services of `llmtrace up` print
   backups/         what `llmtrace backup create` took
 """

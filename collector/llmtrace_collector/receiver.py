@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from llmtrace_collector import telemetry, tls
+from llmtrace_collector.access.register import Register
 from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.receive.cors import Origins
@@ -56,6 +57,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             wal,
             status,
             guard=guard_of(folder, reach),
+            keys=Register(folder),
             reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,

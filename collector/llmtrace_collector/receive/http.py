@@ -15,6 +15,7 @@ from typing import Any
 from llmtrace_collector import otlp
 from llmtrace_collector.landings import LANDINGS
 from llmtrace_collector.names import VERSION_HEADER
+from llmtrace_collector.receive.admin import PREFIX, Admin
 from llmtrace_collector.receive.answers import JSON, PROTOBUF, Send, accept, answer, content_type, refuse
 from llmtrace_collector.receive.body import Body, GoneError, Receive
 from llmtrace_collector.receive.cors import Origins
@@ -36,8 +37,10 @@ _TYPES = {PROTOBUF, JSON}
 class HttpReceiver:
     """The ASGI application."""
 
-    def __init__(self, door: Door, status: Status, origins: Origins | None = None) -> None:
+    def __init__(self, door: Door, status: Status, origins: Origins | None = None, admin: Admin | None = None) -> None:
+        """Without `admin` there is no admin API."""
         self._door = door
+        self._admin = admin
         self._status = status
         self._origins = origins or Origins()
         self._version = importlib.metadata.version("llmtrace-otel").encode()
@@ -72,6 +75,8 @@ class HttpReceiver:
             await accept(send, _told(signal, accepted), content_type(headers), self._origins.headers(headers))
         elif path == "/healthz" and method in {"GET", "HEAD"}:
             await self._health(send)
+        elif self._admin and path.startswith(PREFIX):
+            await self._admin.answer(method, path, headers, receive, send)
         elif path in STATUS_PATHS and method in {"GET", "HEAD"}:
             status, kind, body = await asyncio.to_thread(self._status.answer, path)
             await answer(send, status, body, [(b"content-type", kind.encode())])

@@ -117,6 +117,7 @@ ROLLUPS = (
 APART = {
     "alert_deliveries": "ids of events and hosts of receivers, nobody's data",
     "ingested": "counts by project and day, nobody's data",
+    "audit_log": "who did what to the collector; a record that goes by itself proves nothing",
     "schema_migrations": "which versions were applied",
     "retention": "how long tables are kept",
     "deletions": "what was deleted, by hash",

@@ -1,0 +1,125 @@
+"""The admin API on the collector's HTTP port, for holders of a key with the scope `admin`. JSON in, JSON out.
+
+    GET    /api/v1/keys        every key, without what opens doors
+    POST   /api/v1/keys        {"name": ..., "project": ..., "scopes": [...]} -> 201, with the key's text, this once
+    DELETE /api/v1/keys/ID     revokes it
+
+What is done is in audit.jsonl, durably, before it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from llmtrace_collector.access import DEFAULT_PROJECT, Scope
+from llmtrace_collector.access.keys import scopes_of
+from llmtrace_collector.access.register import Register
+from llmtrace_collector.errors import ConfigError
+from llmtrace_collector.receive.answers import JSON, Send, answer
+from llmtrace_collector.receive.body import GoneError, Receive
+from llmtrace_collector.receive.door import Door
+from llmtrace_collector.receive.refused import Fault, RefusedError
+
+PREFIX = "/api/v1/"
+
+_KEYS = "/api/v1/keys"
+_MOST_BYTES = 64 * 1024
+_BODY_TIMEOUT_S = 10.0
+
+
+class Admin:
+    """Answers the requests below `PREFIX`."""
+
+    def __init__(self, door: Door, register: Register) -> None:
+        self._door = door
+        self._register = register
+
+    async def answer(
+        self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        """One request.
+
+        Raises:
+            RefusedError: it is none of these, or its sender may not.
+        """
+        caller = self._door.authorize(headers.get(b"authorization", b""), Scope.ADMIN)
+        who = f"key:{caller.key_id}"
+        if path == _KEYS and method == "GET":
+            keys = await asyncio.to_thread(self._register.all)
+            await _send(send, 200, {"keys": [key.shown() for key in keys]})
+        elif path == _KEYS and method == "POST":
+            await _send(send, 201, await self._create(await _read(receive), who))
+        elif path.startswith(f"{_KEYS}/") and method == "DELETE":
+            await _send(send, 200, await self._revoke(path.removeprefix(f"{_KEYS}/"), who))
+        else:
+            raise RefusedError(
+                Fault.NOWHERE,
+                f"there is no {method[:10]} {path[:100]}: GET and POST {_KEYS} and DELETE {_KEYS}/ID are all there is",
+            )
+
+    async def _create(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
+        unknown = asked.keys() - {"name", "project", "scopes"}
+        if unknown:
+            raise _wrong(f'"{min(unknown)[:50]}" is not a field: name, project and scopes are')
+        name, project = asked.get("name"), asked.get("project", DEFAULT_PROJECT)
+        scopes = asked.get("scopes", [Scope.INGEST])
+        if not isinstance(name, str) or not isinstance(project, str) or not _is_words(scopes):
+            raise _wrong("name and project are texts, scopes is a list of texts")
+        try:
+            made = {"name": name, "project": project, "scopes": scopes_of(scopes), "who": who}
+            key, text = await asyncio.to_thread(lambda: self._register.create(**made))
+        except ConfigError as error:
+            raise _wrong(str(error)) from error
+        return {"key": text, **key.shown()}
+
+    async def _revoke(self, key_id: str, who: str) -> dict[str, Any]:
+        try:
+            key = await asyncio.to_thread(lambda: self._register.revoke(key_id, who=who))
+        except ConfigError as error:
+            raise RefusedError(Fault.NOWHERE, str(error)) from error
+        return key.shown()
+
+
+async def _read(receive: Receive) -> Mapping[str, Any]:
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            body = await _body(receive)
+    except TimeoutError:
+        raise RefusedError(Fault.TOO_SLOW, f"the body was not whole after {_BODY_TIMEOUT_S:g} s") from None
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _wrong("the body is not JSON") from error
+    if not isinstance(asked, dict):
+        raise _wrong("the body is not a JSON object")
+    return asked
+
+
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        body += message.get("body", b"")
+        if len(body) > _MOST_BYTES:
+            raise RefusedError(Fault.TOO_LARGE, f"the body is larger than {_MOST_BYTES:,} bytes")
+        more = message.get("more_body", False)
+    return body
+
+
+def _is_words(scopes: Any) -> bool:
+    return isinstance(scopes, list) and all(isinstance(scope, str) for scope in scopes)
+
+
+def _wrong(sentence: str) -> RefusedError:
+    return RefusedError(Fault.MALFORMED, sentence)
+
+
+async def _send(send: Send, status: int, value: Any) -> None:
+    # A key's text may be in it: no cache may keep that.
+    await answer(send, status, json.dumps(value).encode(), [(b"content-type", JSON), (b"cache-control", b"no-store")])
