@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from llmtrace_collector.access import DEFAULT_PROJECT, Scope
@@ -69,15 +70,15 @@ class Admin:
         if not isinstance(name, str) or not isinstance(project, str) or not _is_words(scopes):
             raise _wrong("name and project are texts, scopes is a list of texts")
         try:
-            made = {"name": name, "project": project, "scopes": scopes_of(scopes), "who": who}
-            key, text = await asyncio.to_thread(lambda: self._register.create(**made))
+            create = partial(self._register.create, name=name, project=project, scopes=scopes_of(scopes), who=who)
+            key, text = await asyncio.to_thread(create)
         except ConfigError as error:
             raise _wrong(str(error)) from error
         return {"key": text, **key.shown()}
 
     async def _revoke(self, key_id: str, who: str) -> dict[str, Any]:
         try:
-            key = await asyncio.to_thread(lambda: self._register.revoke(key_id, who=who))
+            key = await asyncio.to_thread(partial(self._register.revoke, key_id, who=who))
         except ConfigError as error:
             raise RefusedError(Fault.NOWHERE, str(error)) from error
         return key.shown()
