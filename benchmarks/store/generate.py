@@ -48,7 +48,7 @@ class Shape:
 
 
 @contextmanager
-def store_at(folder: Path) -> Iterator[tuple[Client, int]]:
+def store_at(folder: Path, *, up_to_date: bool = True) -> Iterator[tuple[Client, int]]:
     """The owner's client of a store process on `folder`, and the process's id."""
     stack = Stack.at(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,8 @@ def store_at(folder: Path) -> Iterator[tuple[Client, int]]:
         key = (stack.data / "store.key").read_text()
         address = Address(host="127.0.0.1", port=stack.store_port, username=OWNER, password=key)
         client = connect(address, timeout_s=900)
-        migrate(client)
+        if up_to_date:
+            migrate(client)
         yield client, process.popen.pid
     finally:
         stack.clean_up()

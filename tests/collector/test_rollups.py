@@ -173,6 +173,7 @@ def unlike(client: Any) -> list[str]:
         wanted = str(select).replace(f"s.rollups >= {VERSION}", "true")
         sums = {
             "span_1h": "project, hour, model, sum(spans) AS a, sum(cost_usd) AS b, sumMap(duration_hist) AS c",
+            "service_1h": "hour, service_name, sum(spans) AS a, sum(cost_usd) AS b, sumMap(duration_hist) AS c",
             "traces": "trace_id, hour, sum(spans) AS a, sum(cost_usd) AS b, max(end_at) AS c",
             "dim_values": "project, day, field, value, sum(spans) AS a, sum(cost_usd) AS b",
         }[rollup]

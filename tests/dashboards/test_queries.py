@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from decimal import Decimal
 from importlib.resources import files
@@ -12,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmtrace_dashboards import database
-from llmtrace_dashboards.queries import alerts, calls, surroundings, traces
+from llmtrace_dashboards.queries import alerts, calls, search, sources, surroundings, traces
 from llmtrace_dashboards.queries.query import Query
-from llmtrace_dashboards.state.ranges import DAY_MS, MINUTE_MS, Window, ending_at
+from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, MINUTE_MS, Window, ending_at
 from llmtrace_dashboards.state.view import View
 from support.app import Seeded
 from support.seed import USERS, millis
@@ -193,7 +195,8 @@ def test_the_newest_event_of_an_alert_is_its_state(store: Seeded) -> None:
 def test_what_the_frame_asks(store: Seeded) -> None:
     window = ending_at(store.now_ms, "24h")
     offered = database.rows(surroundings.choices(View(), window))
-    spans = Counter(s["user_id"] for s in store.seed.spans if window.start_ms <= millis(s["timestamp"]) < window.end_ms)
+    first_ms = (window.end_ms // DAY_MS - 1) * DAY_MS  # whole days
+    spans = Counter(s["user_id"] for s in store.seed.spans if millis(s["timestamp"]) >= first_ms)
     assert {r["value"]: r["spans"] for r in offered if r["field"] == "user"} == dict(spans)
     newest = database.rows(surroundings.last_span(store.now_ms))[0]
     assert newest["newest_ms"] == max(millis(s["timestamp"]) for s in store.seed.spans)
@@ -223,3 +226,86 @@ def test_every_sql_file_reads_a_bounded_range_and_a_bounded_answer() -> None:
         assert "{end_ms:Int64}" in sql, name
         assert "LIMIT" in sql, name
         assert "%" not in sql, name
+
+
+@pytest.mark.parametrize("view", [View(), View(model=("gpt-5",)), View(env=("production",), status=("ok",))], ids=str)
+def test_where_spans_are_too_many_hours_answer_with_the_same_sums_and_near_percentiles(
+    store: Seeded, view: View
+) -> None:
+    window = ending_at(store.now_ms, "7d").outward(HOUR_MS)
+    too_many = sources.RAW_UP_TO + 1
+    for exact, rolled in (
+        (calls.totals(view, window, 0), calls.totals(view, window, too_many)),
+        (calls.by_model(view, window, 0), calls.by_model(view, window, too_many)),
+        (calls.latency_totals(view, window, 0), calls.latency_totals(view, window, too_many)),
+    ):
+        assert rolled.name.endswith("_hours")
+        pairs = list(zip(database.rows(exact), database.rows(rolled), strict=True))
+        assert pairs
+        for one, other in pairs:
+            for key in one.keys() - {"p95_ns", "ttft_p95_ns"}:
+                assert other[key] == one[key], key
+            for key in one.keys() & {"p95_ns", "ttft_p95_ns"}:
+                assert other[key] == pytest.approx(one[key], rel=0.045), key
+
+
+def test_series_of_hours_have_the_sums_of_the_series_from_spans(store: Seeded) -> None:
+    window = ending_at(store.now_ms, "24h").outward(HOUR_MS)
+    query = calls.series(View(), window, sources.RAW_UP_TO + 1)
+    assert query.params["bucket_ms"] == HOUR_MS == calls.charted(window, sources.Source.HOURS).bucket_ms
+    truth = total(store.seed.calls(window.start_ms, window.end_ms))
+    rows = database.rows(query)
+    assert {key: sum(row[key] for row in rows) for key in truth} == truth
+    latency = database.rows(calls.latency_series(View(), window, sources.RAW_UP_TO + 1))
+    assert [row["bucket_ms"] for row in latency] == [row["bucket_ms"] for row in rows]
+    assert all(row["p50_ns"] <= row["p95_ns"] <= row["p99_ns"] for row in latency)
+
+
+def test_up_to_a_million_spans_are_read_one_by_one_whatever_the_range(store: Seeded) -> None:
+    month = ending_at(store.now_ms, "30d")
+    spans = int(database.rows(sources.size(View(), month))[0]["spans"])
+    assert spans == len(store.seed.spans)
+    assert calls.totals(View(), month, spans).name == "totals_raw"
+    assert calls.totals(View(user=("ana",)), month, sources.RAW_UP_TO + 1).name == "totals_rollup"
+    assert traces.matching(View(), month, sources.RAW_UP_TO + 1).name == "matching_hours"
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_the_newest_traces_are_the_same_from_the_last_hours_as_from_all(store: Seeded, view: View) -> None:
+    window = ending_at(store.now_ms, "7d")
+    whole = database.rows(traces.page(view, window))
+    found: list[dict[str, Any]] = []
+    for query in traces.pages(view, window):
+        found = database.rows(query)
+        if len(found) > traces.PAGE:
+            break
+    assert found == whole
+
+
+SERVERS = (search.INDEXED_SINCE, (25, 8))
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=str)
+def test_words_are_found_in_questions_and_answers_with_or_without_an_index(store: Seeded, server: tuple[int]) -> None:
+    window = ending_at(store.now_ms, "30d")
+
+    def found(words: str) -> list[str]:
+        return [row["span_id"] for row in database.rows(search.search(View(), window, words, server=server))]
+
+    stored = {row[0] for row in store.stack.reader().query("SELECT span_id FROM span_content").result_rows}
+    content = [c for c in store.seed.span_content if c["span_id"] in stored]
+    newest = sorted(content, key=lambda c: (-c["timestamp"].timestamp(), c["span_id"]))
+    for one in newest[:5]:
+        text = json.loads(one["input_messages"])[0]["parts"][0]["content"]
+        words = re.findall("[a-zA-Z0-9]+", text)[:3]
+        wanted = [
+            c["span_id"] for c in newest if has_all(c["input_messages"], words) or has_all(c["output_messages"], words)
+        ]
+        assert one["span_id"] in wanted
+        assert found(" ".join(reversed(words)).upper()) == wanted[: search.MOST]
+    assert found("no such words whatever") == []
+
+
+def has_all(messages: str, words: list[str]) -> bool:
+    there = set(re.findall("[a-z0-9]+", re.sub(r"\\[bfnrt]", " ", messages).lower()))
+    return {word.lower() for word in words} <= there

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 VERSION = 11
 """What `spans.rollups` is for a row that the rollups have."""
 
-ROLLUPS = ("span_1h", "traces", "dim_values")
+ROLLUPS = ("span_1h", "service_1h", "traces", "dim_values")
 """Each is filled by the view of its name with `_mv`."""
 
 _LONGEST_INSERT_S = 60.0

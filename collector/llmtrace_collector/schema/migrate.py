@@ -2,11 +2,12 @@
 
 A file `NNNN_name.sql` in `migrations/` holds statements, each under a line `-- name: WHAT`. A migration is recorded
 in `schema_migrations` after its last statement, so one that was cut short is run again from its start: every
-statement must be safe to repeat.
+statement must be safe to repeat. A statement with a line `-- since: 26.2` is left out on an older ClickHouse.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,7 +20,17 @@ from llmtrace_collector.schema.otlp import expand
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
+log = logging.getLogger(__name__)
+
+_SINCE = re.compile(r"^-- since: ([\d.]+)$", re.MULTILINE)
 _STATEMENT = re.compile(r"^-- name: (.+)$", re.MULTILINE)
+
+
+class Statement(str):  # noqa: SLOT000 - a few dozen of them
+    """SQL, and what it needs."""
+
+    since: tuple[int, ...] = ()
+    """The version of ClickHouse it runs from; (): any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +52,20 @@ def migrations() -> list[Migration]:
 
 def _read(filename: str, text: str) -> Migration:
     number, name = filename.removesuffix(".sql").split("_", 1)
-    pieces = _STATEMENT.split(text)[2::2]
-    without_comments = (re.sub(r"^--.*$", "", piece, flags=re.MULTILINE) for piece in pieces)
-    statements = tuple(expand(piece).strip().removesuffix(";") for piece in without_comments)
+    statements = tuple(_statement(piece) for piece in _STATEMENT.split(text)[2::2])
     return Migration(version=int(number), name=name, statements=statements)
+
+
+def _statement(piece: str) -> Statement:
+    without_comments = re.sub(r"^--.*$", "", piece, flags=re.MULTILINE)
+    statement = Statement(expand(without_comments).strip().removesuffix(";"))
+    if found := _SINCE.search(piece):
+        statement.since = _version(found[1])
+    return statement
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 def migrate(client: Client) -> list[int]:
@@ -67,8 +88,12 @@ def migrate(client: Client) -> list[int]:
             " upgrade llmtrace, or point it at another data folder"
         )
     todo = [m for m in known if m.version not in applied]
+    server = _version(str(client.command("SELECT version()"))) if todo else ()
     for migration in todo:
         for statement in migration.statements:
-            client.command(statement)
+            if getattr(statement, "since", ()) <= server:
+                client.command(statement)
+            else:
+                log.warning("%s: a part is left out, it needs a newer ClickHouse than %s", migration.name, server)
         client.insert("schema_migrations", [[migration.version, migration.name]], column_names=["version", "name"])
     return [m.version for m in todo]

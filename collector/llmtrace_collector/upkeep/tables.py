@@ -103,6 +103,7 @@ KEPT = (
 ROLLUPS = (
     Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),
     Rollup(name="span_1h", view="span_1h_mv", time="hour", days=400),
+    Rollup(name="service_1h", view="service_1h_mv", time="hour", days=400),
     Rollup(name="traces", view="traces_mv", time="hour", days=90, user="user_id"),
     Rollup(
         name="dim_values",

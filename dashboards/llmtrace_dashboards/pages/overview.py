@@ -37,7 +37,7 @@ def show() -> None:
 def _nothing(current: Current) -> bool:
     """Whether the range has no calls; a store that fails is left for the panels to tell."""
     try:
-        now, _ = overview.by_period(database.rows(calls.totals(current.view, current.window)))
+        now, _ = overview.by_period(database.rows(calls.totals(current.view, current.window, current.spans)))
     except database.StoreError:
         return False
     return now is None

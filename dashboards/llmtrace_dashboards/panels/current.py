@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cached_property
 
+from llmtrace_dashboards import database
+from llmtrace_dashboards.queries import sources
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
 from llmtrace_dashboards.theme import Palette
@@ -20,6 +23,14 @@ class Current:
     zone: tzinfo
     zone_name: str
     palette: Palette
+
+    @cached_property
+    def spans(self) -> int | None:
+        """How many spans the view matches, by which its figures come from spans or a rollup; None: not known."""
+        try:
+            return int(database.rows(sources.size(self.view, self.window))[0]["spans"])
+        except database.StoreError:
+            return None  # the panels tell
 
     @property
     def pinned(self) -> View:

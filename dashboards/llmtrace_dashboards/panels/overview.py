@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,15 @@ from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import follow, href
 from llmtrace_dashboards.queries import calls as queries
+from llmtrace_dashboards.queries.sources import Source, percentiles, source
+from llmtrace_dashboards.state.ranges import Window
+from llmtrace_dashboards.state.view import View
 
 Row = Mapping[str, Any]
+_TOLD = {
+    Source.MINUTES: "whole minutes, from the rollup",
+    Source.HOURS: "whole hours, from the rollup; percentiles are estimates, ±4.5%",
+}
 _NONE: Row = {"stored": 0, "calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None}
 
 
@@ -28,8 +35,8 @@ def by_period(rows: list[dict[str, Any]]) -> tuple[Row | None, Row | None]:
 
 def kpis(current: Current) -> None:
     """Five figures, each with its change against the period before."""
-    now, before = by_period(database.rows(queries.totals(current.view, current.window)))
-    quick, quick_before = by_period(database.rows(queries.latency_totals(current.view, current.window)))
+    now, before = by_period(database.rows(queries.totals(current.view, current.window, current.spans)))
+    quick, quick_before = by_period(database.rows(queries.latency_totals(current.view, current.window, current.spans)))
     now, quick = now or _NONE, quick or {}
     calls, errors, unpriced = int(now["calls"]), int(now["errors"]), int(now["unpriced"])
     with st.container(horizontal=True, gap="small", key="kpis"):
@@ -41,7 +48,7 @@ def kpis(current: Current) -> None:
         _kpi("First token, p95", _time(quick, "ttft_p95_ns"), _change(quick, quick_before, "ttft_p95_ns"), "inverse")
     notes = [f"{figures.plural(unpriced, 'call')} without a known price"] if unpriced else []
     notes += sampled(int(now["stored"]), calls)
-    notes += ["whole minutes, from the rollup"] if queries.is_rolled_up(current.view, current.window) else []
+    notes += [_TOLD[found]] if (found := source(current.view, current.window, current.spans)) in _TOLD else []
     notes += [f"changes are against the {figures.duration(current.window.length_ms * 1e6)} before"]
     st.caption(" · ".join(notes))
 
@@ -79,9 +86,9 @@ def _change(now: Row | None, before: Row | None, key: str) -> str | None:
 
 def calls_chart(current: Current) -> None:
     """Calls and errors over time."""
-    rows = database.rows(queries.series(current.view, current.window))
+    rows = database.rows(queries.series(current.view, current.window, current.spans))
     _chart(
-        charts.calls(rows, current.window, current.zone, current.palette),
+        charts.calls(rows, _charted(current, source), current.zone, current.palette),
         "Calls over time, failed calls in the error colour",
         "calls",
     )
@@ -89,18 +96,26 @@ def calls_chart(current: Current) -> None:
 
 def spend_chart(current: Current) -> None:
     """Spend over time."""
-    rows = database.rows(queries.series(current.view, current.window))
-    _chart(charts.spend(rows, current.window, current.zone, current.palette), "Spend over time in US dollars", "spend")
+    rows = database.rows(queries.series(current.view, current.window, current.spans))
+    _chart(
+        charts.spend(rows, _charted(current, source), current.zone, current.palette),
+        "Spend over time in US dollars",
+        "spend",
+    )
 
 
 def latency_chart(current: Current) -> None:
     """Latency percentiles over time."""
-    rows = database.rows(queries.latency_series(current.view, current.window))
+    rows = database.rows(queries.latency_series(current.view, current.window, current.spans))
     _chart(
-        charts.latency(rows, current.window, current.zone, current.palette),
+        charts.latency(rows, _charted(current, percentiles), current.zone, current.palette),
         "Latency percentiles p50, p95 and p99 over time",
         "latency",
     )
+
+
+def _charted(current: Current, where: Callable[[View, Window, int | None], Source]) -> Window:
+    return queries.charted(current.window, where(current.view, current.window, current.spans))
 
 
 def _chart(chart: alt.LayerChart, told: str, key: str) -> None:
@@ -122,7 +137,7 @@ _MODEL_COLUMNS = (
 
 def models(current: Current) -> None:
     """One row per model, dearest first; a row opens the traces of that model."""
-    rows = database.rows(queries.by_model(current.view, current.window))
+    rows = database.rows(queries.by_model(current.view, current.window, current.spans))
     follow(table(_MODEL_COLUMNS, [_model(row, current) for row in rows], label="Calls by model", key="models"))
 
 

@@ -32,7 +32,8 @@ def ranges(view: View) -> None:
 def custom_range(current: Current) -> None:
     """Start and end by the clock, and the zone that clock is in."""
     with st.popover("Time", icon=":material/schedule:"):
-        ends = [datetime.fromtimestamp(ms / 1000, UTC).astimezone(current.zone) for ms in vars(current.window).values()]
+        ends_ms = (current.window.start_ms, current.window.end_ms)
+        ends = [datetime.fromtimestamp(ms / 1000, UTC).astimezone(current.zone) for ms in ends_ms]
         # The keys carry the window: a form keeps what was typed only as long as the range it was typed over.
         mark = f"{current.view.window or current.view.relative}_{current.zone_name}"
         with st.form(f"custom_{mark}", border=False):

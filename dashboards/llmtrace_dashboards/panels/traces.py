@@ -32,11 +32,11 @@ _COLUMNS = (
 def listing(current: Current) -> None:
     """What the filters match, and a page of the traces it is in."""
     view = current.view
-    found = database.rows(queries.matching(view, current.window))[0]
+    found = database.rows(queries.matching(view, current.window, current.spans))[0]
     if not found["spans"]:
         empty(current)
         return
-    rows = database.rows(queries.page(view, current.window))
+    rows = _page(current)
     shown, more = rows[: queries.PAGE], len(rows) > queries.PAGE
     with st.container(horizontal=True, vertical_alignment="center", key="matching"):
         st.markdown(summary(found))
@@ -45,10 +45,20 @@ def listing(current: Current) -> None:
     _paging(current, shown, more=more)
 
 
+def _page(current: Current) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for query in queries.pages(current.view, current.window, current.spans):
+        rows = database.rows(query)
+        if len(rows) > queries.PAGE:
+            break
+    return rows
+
+
 def summary(found: Mapping[str, Any]) -> str:
     """`12 traces · 34 calls · $1.23 · 2 errors · 1 call without a known price`."""
     calls, errors, unpriced = (int(found[key]) for key in ("calls", "errors", "unpriced"))
-    parts = [f"**{figures.plural(int(found['traces']), 'trace')}**", f"**{figures.plural(calls, 'call')}**"]
+    traces = [] if found["traces"] is None else [f"**{figures.plural(int(found['traces']), 'trace')}**"]
+    parts = [*traces, f"**{figures.plural(calls, 'call')}**"]
     if found["cost_usd"] is not None:
         parts.append("**" + figures.money(found["cost_usd"]).replace("$", "\\$") + "**")
     if errors:

@@ -1,57 +1,64 @@
-"""Figures over calls: totals, series, models.
+"""Figures over calls: totals, series, models; from where `sources` says.
 
-Short windows and filters the rollup does not know are answered from `spans`, exactly; longer ones from `spend_1m`,
-whole minutes. Percentiles always come from `spans`.
+`spans` is how many the view matches, as `sources.size` answers; None: not asked, then the length of the window decides.
 """
 
 from __future__ import annotations
 
-from llmtrace_dashboards.queries.query import Query, bounds, filters
-from llmtrace_dashboards.state.ranges import DAY_MS, MINUTE_MS, Window
+from dataclasses import replace
+from typing import Any
+
+from llmtrace_dashboards.queries.query import Query, bounds
+from llmtrace_dashboards.queries.sources import Source, kept, percentiles, source, table
+from llmtrace_dashboards.state.ranges import HOUR_MS, MINUTE_MS, Window
 from llmtrace_dashboards.state.view import View
 
-RAW_UP_TO_MS = 2 * DAY_MS
-_ROLLUP_FILTERS = ("project", "models", "users")
+_STEP_MS = {Source.RAW: 1, Source.MINUTES: MINUTE_MS, Source.HOURS: HOUR_MS}
 
 
-def is_rolled_up(view: View, window: Window) -> bool:
-    """Whether totals and series of this view come from the rollup: then they count whole minutes."""
-    return window.length_ms > RAW_UP_TO_MS and not (view.svc or view.env or view.status)
-
-
-def totals(view: View, window: Window) -> Query:
+def totals(view: View, window: Window, spans: int | None = None) -> Query:
     """Calls, errors, spend, tokens: rows `now` and `before`."""
-    return _spend("totals", view, window, both=True)
+    return _query("totals", source(view, window, spans), view, window, both=True)
 
 
-def series(view: View, window: Window) -> Query:
-    """Calls, errors and spend per bucket."""
-    return _spend("series", view, window, both=False)
+def series(view: View, window: Window, spans: int | None = None) -> Query:
+    """Calls, errors and spend per bucket of `bucket_ms`."""
+    return _query("series", source(view, window, spans), view, window, buckets=True)
 
 
-def latency_totals(view: View, window: Window) -> Query:
+def latency_totals(view: View, window: Window, spans: int | None = None) -> Query:
     """p95 of latency and of time to first token: rows `now` and `before`."""
-    params = bounds(window) | {"start_ms": window.before.start_ms, "split_ms": window.start_ms}
-    return Query(name="latency_totals", params=params | filters(view))
+    return _query("latency_totals", percentiles(view, window, spans), view, window, both=True)
 
 
-def latency_series(view: View, window: Window) -> Query:
-    """p50, p95 and p99 of latency per bucket."""
-    return Query(name="latency_series", params=bounds(window) | {"bucket_ms": window.bucket_ms} | filters(view))
+def latency_series(view: View, window: Window, spans: int | None = None) -> Query:
+    """p50, p95 and p99 of latency per bucket of `bucket_ms`."""
+    return _query("latency_series", percentiles(view, window, spans), view, window, buckets=True)
 
 
-def by_model(view: View, window: Window) -> Query:
+def by_model(view: View, window: Window, spans: int | None = None) -> Query:
     """One row per model."""
-    return Query(name="by_model", params=bounds(window) | filters(view))
+    return _query("by_model", percentiles(view, window, spans), view, window)
 
 
-def _spend(name: str, view: View, window: Window, *, both: bool) -> Query:
-    rolled = is_rolled_up(view, window)
-    kept = filters(view)
-    bucket_ms = window.bucket_ms  # of the window that was asked for: the chart draws bars of this width
-    if rolled:
-        window = window.outward(MINUTE_MS)
-        kept = {key: kept[key] for key in _ROLLUP_FILTERS}
-    params = bounds(window)
-    params |= {"start_ms": window.before.start_ms, "split_ms": window.start_ms} if both else {"bucket_ms": bucket_ms}
-    return Query(name=f"{name}_{'rollup' if rolled else 'raw'}", params=params | kept)
+def charted(window: Window, found: Source) -> Window:
+    """The window with buckets as wide as the answer's: a rollup by hour has none narrower than that."""
+    return replace(window, least_bucket_ms=_STEP_MS[found]) if found is Source.HOURS else window
+
+
+def _query(name: str, found: Source, view: View, window: Window, *, both: bool = False, buckets: bool = False) -> Query:
+    width = charted(window, found).bucket_ms  # of the window that was asked for: the chart draws bars of this width
+    whole = window.outward(_STEP_MS[found])
+    params: dict[str, Any] = bounds(whole)
+    if both:
+        params |= {"start_ms": whole.before.start_ms, "split_ms": whole.start_ms}
+    if buckets:
+        params |= {"bucket_ms": width}
+    instead = table(view) if found is Source.HOURS else ()
+    return Query(name=_file(name, found), params=params | kept(view, found), instead=instead)
+
+
+def _file(name: str, found: Source) -> str:
+    """`totals_raw`, `totals_rollup`, `totals_hours`; what only spans and hours know has no suffix for spans."""
+    plain = found is Source.RAW and name in {"latency_totals", "latency_series", "by_model"}
+    return name if plain else f"{name}_{found}"

@@ -22,21 +22,26 @@ class Query:
     name: str
     """The file `sql/<name>.sql`."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    instead: tuple[tuple[str, str], ...] = ()
+    """Included files and what is included in their place: the same question to another table."""
 
     @property
     def sql(self) -> str:
         """The text of the file, with `-- include: <name>` lines replaced by that file."""
-        return _text(self.name)
+        return _text(self.name, self.instead)
 
 
 @cache
-def _text(name: str) -> str:
+def _text(name: str, instead: tuple[tuple[str, str], ...]) -> str:
     raw = (files("llmtrace_dashboards.queries") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    lines = (
-        _text(line.split(":", 1)[1].strip()) if line.strip().startswith("-- include:") else line
-        for line in raw.splitlines()
-    )
-    return "\n".join(lines)
+    return "\n".join(_included(line, dict(instead), instead) for line in raw.splitlines())
+
+
+def _included(line: str, others: Mapping[str, str], instead: tuple[tuple[str, str], ...]) -> str:
+    if not line.strip().startswith("-- include:"):
+        return line
+    name = line.split(":", 1)[1].strip()
+    return _text(others.get(name, name), instead)
 
 
 def bounds(window: Window) -> dict[str, Any]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from llmtrace_dashboards.queries.query import Query, bounds, filters
-from llmtrace_dashboards.state.ranges import DAY_MS, LONGEST_MS, Window
+from llmtrace_dashboards.queries.sources import Source, kept, percentiles, table
+from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, LONGEST_MS, MINUTE_MS, Window
 from llmtrace_dashboards.state.view import View
 
 PAGE = 50
 """Traces on a page."""
 
+_LAST = (MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS)
+_SPANS_A_PAGE = 400
+"""About so many spans have a page of traces among them."""
 
-def matching(view: View, window: Window) -> Query:
-    """One row: how many traces, calls and dollars the filters match."""
+
+def matching(view: View, window: Window, spans: int | None = None) -> Query:
+    """One row: how many traces (None: not counted), calls and dollars the filters match; `spans` as in `calls`."""
+    if percentiles(view, window, spans) is Source.HOURS:
+        params = bounds(window.outward(HOUR_MS)) | kept(view, Source.HOURS)
+        return Query(name="matching_hours", params=params, instead=table(view))
     return Query(name="matching", params=bounds(window) | filters(view))
 
 
@@ -21,6 +31,24 @@ def page(view: View, window: Window) -> Query:
     # The cursor is 19 digits at most; an instant beyond Int64 would be refused by the store.
     cursor = {"before_ns": min(int(ns or 0), 2**63 - 1), "before_id": trace_id}
     return Query(name="traces", params=bounds(window) | filters(view) | cursor | {"sort": view.sort, "limit": PAGE + 1})
+
+
+def pages(view: View, window: Window, spans: int | None = None) -> Iterator[Query]:
+    """The same page over more and more of the range: the newest traces are most often in its last minutes.
+
+    The first answer with more than `PAGE` rows is the page, else the last one is. A trace in the short range is there
+    with its newest matching span, so nothing older can come before it. `spans` as in `calls`: by it ranges in which
+    there cannot be enough are passed over.
+    """
+    if view.sort == "newest":
+        ns = view.before.partition("-")[0]
+        newest_ms = min(window.end_ms, int(ns) // 1_000_000) if ns else window.end_ms
+        for length_ms in _LAST:
+            start_ms = newest_ms - length_ms
+            enough = spans is None or spans * length_ms > _SPANS_A_PAGE * window.length_ms
+            if enough and start_ms > window.start_ms:
+                yield page(view, Window(start_ms=start_ms, end_ms=window.end_ms))
+    yield page(view, window)
 
 
 def when(trace_id: str, now_ms: int) -> Query:

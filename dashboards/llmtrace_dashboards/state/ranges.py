@@ -44,6 +44,8 @@ class Window:
 
     start_ms: int
     end_ms: int
+    least_bucket_ms: int = 1
+    """No bucket of a chart is narrower than this."""
 
     @property
     def length_ms(self) -> int:
@@ -58,7 +60,8 @@ class Window:
     @property
     def bucket_ms(self) -> int:
         """The width of a chart's bucket: the shortest round one that gives at most 120 buckets."""
-        return next((b for b in _BUCKETS if self.length_ms <= 120 * b), _BUCKETS[-1])
+        found = next((b for b in _BUCKETS if self.length_ms <= 120 * b), _BUCKETS[-1])
+        return max(found, self.least_bucket_ms)
 
     def outward(self, step_ms: int) -> Window:
         """The smallest window around this one whose ends are multiples of `step_ms`."""

@@ -1,6 +1,7 @@
 -- What long ranges, lists and filters are answered from instead of spans.
 --
---   spans --+--> span_1h_mv    --> span_1h       sums and histograms by the hour
+--   spans --+--> span_1h_mv    --> span_1h       sums and histograms by the hour, operation and model
+--           +--> service_1h_mv --> service_1h    the same by service and environment too
 --           +--> traces_mv     --> traces        where a trace is, and what it comes to
 --           +--> dim_values_mv --> dim_values    what each filter has to offer, by day
 --
@@ -30,8 +31,6 @@ CREATE TABLE IF NOT EXISTS span_1h
     operation                      LowCardinality(String),
     model                          LowCardinality(String),
     provider                       LowCardinality(String),
-    service_name                   LowCardinality(String),
-    environment                    LowCardinality(String),
     failed                         Bool COMMENT 'status_code is ERROR',
     spans                          SimpleAggregateFunction(sum, UInt64),
     newest                         SimpleAggregateFunction(max, DateTime64(9, 'UTC')) COMMENT 'the latest timestamp',
@@ -52,6 +51,43 @@ CREATE TABLE IF NOT EXISTS span_1h
     time_to_first_token_hist       SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) COMMENT 'of nanoseconds, where reported',
     cost_hist                      SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) COMMENT 'of 10^-12 dollars, where a price is known',
     tokens_hist                    SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) COMMENT 'of input and output tokens together, where reported'
+)
+ENGINE = AggregatingMergeTree
+PARTITION BY toMonday(hour)
+ORDER BY (project, hour, is_call, operation, model, provider, failed)
+TTL hour + INTERVAL 400 DAY
+SETTINGS {durable_dedup};
+
+-- name: service_1h
+-- For filters by service and environment: a table of its own, because these make ten times the rows.
+CREATE TABLE IF NOT EXISTS service_1h
+(
+    project                        LowCardinality(String),
+    hour                           DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    is_call                        Bool COMMENT 'as in spans',
+    operation                      LowCardinality(String),
+    model                          LowCardinality(String),
+    provider                       LowCardinality(String),
+    service_name                   LowCardinality(String),
+    environment                    LowCardinality(String),
+    failed                         Bool COMMENT 'status_code is ERROR',
+    spans                          SimpleAggregateFunction(sum, UInt64),
+    newest                         SimpleAggregateFunction(max, DateTime64(9, 'UTC')) COMMENT 'the latest timestamp',
+    unpriced                       SimpleAggregateFunction(sum, UInt64) COMMENT 'calls that did not fail and have no known price',
+    input_tokens                   SimpleAggregateFunction(sum, UInt64),
+    output_tokens                  SimpleAggregateFunction(sum, UInt64),
+    cached_input_tokens            SimpleAggregateFunction(sum, UInt64),
+    reasoning_output_tokens        SimpleAggregateFunction(sum, UInt64),
+    tokens_reported                SimpleAggregateFunction(sum, UInt64) COMMENT 'spans with input_tokens: of 0, the sums mean not reported',
+    cost_usd                       SimpleAggregateFunction(sum, Decimal(38, 12)),
+    duration_ns                    SimpleAggregateFunction(sum, UInt64),
+    unsampled_spans                SimpleAggregateFunction(sum, Float64) COMMENT 'estimate of the spans like these that sampling left out; 0: none, or not told',
+    unsampled_unpriced             SimpleAggregateFunction(sum, Float64) COMMENT 'of those, as are all below',
+    unsampled_input_tokens         SimpleAggregateFunction(sum, Float64),
+    unsampled_output_tokens        SimpleAggregateFunction(sum, Float64),
+    unsampled_cost_usd             SimpleAggregateFunction(sum, Decimal(38, 12)),
+    duration_hist                  SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) COMMENT 'of nanoseconds: spans by bucket',
+    time_to_first_token_hist       SimpleAggregateFunction(sumMap, Map(Int16, UInt64)) COMMENT 'of nanoseconds, where reported'
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toMonday(hour)
@@ -120,8 +156,6 @@ SELECT
     s.operation AS operation,
     s.model AS model,
     s.provider AS provider,
-    s.service_name AS service_name,
-    s.environment AS environment,
     s.status_code = 'ERROR' AS failed,
     count() AS spans,
     max(s.timestamp) AS newest,
@@ -142,6 +176,39 @@ SELECT
     sumMapIf(map({bucket:assumeNotNull(s.time_to_first_token_ns)}, toUInt64(1)), isNotNull(s.time_to_first_token_ns)) AS time_to_first_token_hist,
     sumMapIf(map({bucket:toFloat64(assumeNotNull(s.cost_usd)) * 1e12}, toUInt64(1)), isNotNull(s.cost_usd)) AS cost_hist,
     sumMapIf(map({bucket:(ifNull(s.input_tokens, 0) + ifNull(s.output_tokens, 0))}, toUInt64(1)), isNotNull(s.input_tokens) OR isNotNull(s.output_tokens)) AS tokens_hist
+FROM spans AS s
+WHERE s.rollups >= 11
+GROUP BY project, hour, is_call, operation, model, provider, failed;
+
+-- name: service_1h_mv
+CREATE MATERIALIZED VIEW IF NOT EXISTS service_1h_mv TO service_1h AS
+SELECT
+    s.project AS project,
+    toStartOfHour(toDateTime(s.timestamp, 'UTC')) AS hour,
+    s.is_call AS is_call,
+    s.operation AS operation,
+    s.model AS model,
+    s.provider AS provider,
+    s.service_name AS service_name,
+    s.environment AS environment,
+    s.status_code = 'ERROR' AS failed,
+    count() AS spans,
+    max(s.timestamp) AS newest,
+    countIf(s.is_call AND s.status_code != 'ERROR' AND isNull(s.cost_usd)) AS unpriced,
+    sum(ifNull(s.input_tokens, 0)) AS input_tokens,
+    sum(ifNull(s.output_tokens, 0)) AS output_tokens,
+    sum(ifNull(s.cached_input_tokens, 0)) AS cached_input_tokens,
+    sum(ifNull(s.reasoning_output_tokens, 0)) AS reasoning_output_tokens,
+    count(s.input_tokens) AS tokens_reported,
+    sum(ifNull(s.cost_usd, toDecimal128(0, 12))) AS cost_usd,
+    sum(s.duration_ns) AS duration_ns,
+    sum(s.sampling_weight - 1) AS unsampled_spans,
+    sumIf(s.sampling_weight - 1, s.is_call AND s.status_code != 'ERROR' AND isNull(s.cost_usd)) AS unsampled_unpriced,
+    sum((s.sampling_weight - 1) * ifNull(s.input_tokens, 0)) AS unsampled_input_tokens,
+    sum((s.sampling_weight - 1) * ifNull(s.output_tokens, 0)) AS unsampled_output_tokens,
+    sum(ifNull(s.corrected_cost_usd - s.cost_usd, toDecimal128(0, 12))) AS unsampled_cost_usd,
+    sumMap(map({bucket:s.duration_ns}, toUInt64(1))) AS duration_hist,
+    sumMapIf(map({bucket:assumeNotNull(s.time_to_first_token_ns)}, toUInt64(1)), isNotNull(s.time_to_first_token_ns)) AS time_to_first_token_hist
 FROM spans AS s
 WHERE s.rollups >= 11
 GROUP BY project, hour, is_call, operation, model, provider, service_name, environment, failed;

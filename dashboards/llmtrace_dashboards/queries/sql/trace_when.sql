@@ -1,7 +1,7 @@
--- When a trace was, for a link that carries its id and no time; the bloom filter on trace_id makes this cheap.
-SELECT count() AS spans, toUnixTimestamp64Milli(min(timestamp)) AS first_ms, toUnixTimestamp64Milli(max(timestamp)) AS last_ms
-FROM spans
+-- When a trace was, for a link that carries its id and no time.
+SELECT sum(traces.spans) AS spans, toUnixTimestamp64Milli(min(first_at)) AS first_ms, toUnixTimestamp64Milli(max(last_at)) AS last_ms
+FROM traces
 WHERE
--- include: _in_range
+-- include: _in_hours
         AND trace_id = {trace_id:String}
 LIMIT 1

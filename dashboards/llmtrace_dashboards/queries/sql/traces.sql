@@ -1,4 +1,4 @@
--- A page of traces that have a matching span in the range; figures are of the whole trace, up to a day around it.
+-- A page of traces that have a matching span in the range; figures are of the whole trace.
 WITH matched AS
 (
     SELECT trace_id, toUnixTimestamp64Nano(max(timestamp)) AS newest_ns
@@ -8,30 +8,32 @@ WITH matched AS
 -- include: _filters
     GROUP BY trace_id
     HAVING ({before_ns:Int64} = 0) OR (newest_ns, trace_id) < ({before_ns:Int64}, {before_id:String})
+    ORDER BY newest_ns DESC, trace_id DESC
+    LIMIT if({sort:String} = 'newest', {limit:UInt32}, 1000000000)
 ),
 whole AS
 (
     SELECT
-        spans.trace_id AS trace_id,
-        toUnixTimestamp64Nano(min(timestamp)) AS start_ns,
-        max(toUnixTimestamp64Nano(timestamp) + toInt64(duration_ns)) - start_ns AS length_ns,
-        if(countIf(parent_span_id = '') > 0, argMinIf(name, timestamp, parent_span_id = ''), argMin(name, timestamp)) AS root,
-        if(countIf(parent_span_id = '') > 0, argMinIf(service_name, timestamp, parent_span_id = ''), argMin(service_name, timestamp)) AS service,
-        count() AS spans,
-        countIf(is_call) AS calls,
-        sum(if(is_call, spans.input_tokens, NULL)) AS input_tokens,
-        sum(if(is_call, spans.output_tokens, NULL)) AS output_tokens,
-        sum(if(is_call, spans.cost_usd, NULL)) AS cost_usd,
-        countIf(is_call AND status_code != 'ERROR' AND isNull(spans.cost_usd)) AS unpriced,
-        countIf(status_code = 'ERROR') AS errors,
-        anyIf(user_id, user_id != '') AS user,
-        arraySort(groupUniqArrayIf(5)(toString(model), model != '')) AS models
-    FROM spans
+        traces.trace_id AS trace_id,
+        toUnixTimestamp64Nano(min(first_at)) AS start_ns,
+        toUnixTimestamp64Nano(max(end_at)) - start_ns AS length_ns,
+        max(root_name) AS root,
+        max(root_service) AS service,
+        sum(traces.spans) AS spans,
+        sum(traces.calls) AS calls,
+        if(sum(tokens_reported) = 0, NULL, sum(traces.input_tokens)) AS input_tokens,
+        if(sum(tokens_reported) = 0, NULL, sum(traces.output_tokens)) AS output_tokens,
+        if(sum(priced) = 0, NULL, sum(traces.cost_usd)) AS cost_usd,
+        sum(traces.unpriced) AS unpriced,
+        sum(traces.errors) AS errors,
+        max(user_id) AS user,
+        arraySlice(arraySort(groupUniqArrayArray(traces.models)), 1, 5) AS models
+    FROM traces
     WHERE
-        timestamp >= fromUnixTimestamp64Milli({start_ms:Int64} - 86400000, 'UTC')
-        AND timestamp < fromUnixTimestamp64Milli({end_ms:Int64} + 86400000, 'UTC')
+        hour >= toStartOfHour(fromUnixTimestamp64Milli({start_ms:Int64} - 86400000, 'UTC'))
+        AND hour < fromUnixTimestamp64Milli({end_ms:Int64} + 86400000, 'UTC')
         AND ({project:String} = '' OR project = {project:String})
-        AND spans.trace_id IN (SELECT trace_id FROM matched)
+        AND traces.trace_id IN (SELECT trace_id FROM matched)
     GROUP BY trace_id
 )
 SELECT whole.*, matched.newest_ns AS newest_ns

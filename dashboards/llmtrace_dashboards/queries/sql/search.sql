@@ -1,0 +1,15 @@
+-- Spans whose question or answer has all the words, newest first: by the text index.
+SELECT
+    toString(span_content.project) AS project, trace_id, span_id, toUnixTimestamp64Nano(span_content.timestamp) AS start_ns,
+    leftUTF8(input_messages, 2000) AS question, leftUTF8(output_messages, 2000) AS answer
+FROM span_content
+WHERE
+-- include: _in_range
+        AND ({project:String} = '' OR project = {project:String})
+        AND
+        (
+            hasAllTokens(lower(replaceRegexpAll(input_messages, '\\\\[bfnrt]', ' ')), lower({words:String}))
+            OR hasAllTokens(lower(replaceRegexpAll(output_messages, '\\\\[bfnrt]', ' ')), lower({words:String}))
+        )
+ORDER BY span_content.timestamp DESC, span_id
+LIMIT {limit:UInt32}
