@@ -15,15 +15,14 @@ from support.waiting import wait_for
 pytestmark = pytest.mark.processes
 
 ROUNDS = 4
-"""`benchmarks/faults.py` has fifty."""
+"""`benchmarks/faults.py` has fifty, also with one receiver."""
 
 
-@pytest.mark.parametrize("receivers", [1, 2])
-def test_every_acknowledged_span_is_stored_exactly_once(tmp_path: Path, receivers: int) -> None:
+def test_every_acknowledged_span_is_stored_exactly_once(tmp_path: Path) -> None:
     with stack_at(tmp_path) as stack:
-        count = kill_at_random(stack, ROUNDS, seed=20261122, options=("--receivers", str(receivers)))
+        count = kill_at_random(stack, ROUNDS, seed=20261122, options=("--receivers", "2"))
     assert count.is_exact, count
-    assert count.acknowledged > 100, "there was hardly any load"
+    assert count.acknowledged > 20, "there was hardly any load"
 
 
 def test_killing_the_supervisor_alone_leaves_no_orphan_and_a_restart_loses_nothing(tmp_path: Path) -> None:

@@ -25,14 +25,14 @@ def test_a_store_that_was_away_under_load_gets_everything_once(tmp_path: Path) -
     with stack_at(tmp_path) as stack:
         count = faults.store_away(stack, 4.0)
     assert count.is_exact, count
-    assert count.acknowledged > 100, "there was hardly any load"
+    assert count.acknowledged > 20, "there was hardly any load"
 
 
 def test_sigterm_under_load_ends_with_0_and_everything_acknowledged_is_stored(tmp_path: Path) -> None:
     with stack_at(tmp_path) as stack:
-        count = faults.stopped_under_load(stack, 2)
+        count = faults.stopped_under_load(stack, 1)
     assert count.is_exact, count
-    assert count.acknowledged > 100, "there was hardly any load"
+    assert count.acknowledged > 20, "there was hardly any load"
 
 
 def test_segments_damaged_cut_or_removed_cost_what_was_in_them_and_the_books_say_so(tmp_path: Path) -> None:
