@@ -19,9 +19,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from llmtrace_collector.database import Address, connect
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.schema.migrate import migrate
+from llmtrace_collector.store.http import OWNER
 from llmtrace_collector.upkeep import backup, deletion, export, importing, orders
 from support.services import stack_at
 
@@ -46,7 +48,9 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, stack_at(Path(place)) as stack:
         stack.store()
-        client: Any = stack.owner()
+        key = DataFolder(stack.data).store_key()
+        address = Address(host="127.0.0.1", port=stack.store_port, username=OWNER, password=key)
+        client: Any = connect(address, timeout_s=3600)
         client.database = "system"
         migrate(client)
         fill(client, given.spans, given.users)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.database import DATABASE
-from llmtrace_collector.errors import StoreDownError
+from llmtrace_collector.errors import StoreDownError, StoreRefusedError
 from llmtrace_collector.schema.backfill import VERSION
 from llmtrace_collector.upkeep.tables import Rollup
 from llmtrace_collector.upkeep.text import literal
@@ -58,8 +58,8 @@ def make_again(client: Client, rollup: Rollup, hours: Iterable[Hour], *, drop: s
     client.command(f"DROP TABLE IF EXISTS {again} SYNC")
     client.command(f"CREATE TABLE {again} AS {rollup.name}")
     try:
-        for group in _groups(client, rollup, touched):
-            _sum_up(client, rollup, again, group)
+        if touched:
+            _sum_up(client, rollup, again, touched)
         partitions = _column(client, f"SELECT DISTINCT _partition_id FROM {rollup.name} WHERE {gone}")
         for partition in sorted({*partitions, *_column(client, f"SELECT DISTINCT _partition_id FROM {again}")}):
             _swap(client, rollup, again, partition, gone)
@@ -81,6 +81,13 @@ def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -
         client,
         f"SELECT as_select FROM system.tables WHERE database = {literal(DATABASE)} AND name = {literal(rollup.view)}",
     )[0]
+    if rollup.bound:
+        # The view bounds the names in one insert, a second's worth; here one insert is a week's.
+        if rollup.bound[0] not in select:
+            raise StoreRefusedError(
+                f'the view {rollup.view} does not say "{rollup.bound[0]}": upkeep/tables.py is older'
+            )
+        select = select.replace(*rollup.bound)
     columns = ", ".join(_column(client, f"DESCRIBE ({select})"))
     filters = literal(_in_hours(hours, rollup, "timestamp"))
     client.command(
@@ -88,23 +95,6 @@ def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -
         f" SETTINGS additional_table_filters = {{'{DATABASE}.spans': {filters}}}, insert_deduplicate = 0",
         settings=_LONG,
     )
-
-
-def _groups(client: Client, rollup: Rollup, hours: Sequence[Hour]) -> Iterable[Sequence[Hour]]:
-    """The hours in groups in which the view can name every user: all at once, else halved and halved again."""
-    if not hours:
-        return
-    names = 0
-    if rollup.names_at_most and len(hours) > 1:
-        touched = _in_hours(hours, rollup, "timestamp")
-        counts = f"SELECT uniq(user_id) AS users FROM spans WHERE {touched} GROUP BY project"
-        names = int(_column(client, f"SELECT max(users) FROM ({counts})")[0])
-    if names * 1.1 <= rollup.names_at_most or len(hours) == 1:
-        yield hours
-    else:
-        middle = len(hours) // 2
-        yield from _groups(client, rollup, hours[:middle])
-        yield from _groups(client, rollup, hours[middle:])
 
 
 def _in_hours(hours: Sequence[Hour], rollup: Rollup, time: str) -> str:

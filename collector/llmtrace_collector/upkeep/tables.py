@@ -49,8 +49,8 @@ class Rollup:
     """Whole buckets of so many seconds are made again: a row must be of one alone."""
     user: str = ""
     """SQL for the user's id in a row, or ''."""
-    names_at_most: int = 0
-    """How many users the view names in one insert, the dearest; 0: all."""
+    bound: tuple[str, str] | tuple[()] = ()
+    """What in the view's text bounds the names of one insert, and what stands there when a week is made again."""
 
     @property
     def age_from(self) -> str:
@@ -100,8 +100,10 @@ KEPT = (
 )
 """In the order of deletion: what is found by its span comes before the spans."""
 
+_BOUND = ("user_rank <= 1000,", "user_rank <= 1000000,")
+
 ROLLUPS = (
-    Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", names_at_most=1000),
+    Rollup(name="spend_1m", view="spend_1m_mv", time="minute", days=40, user="user_id", bound=_BOUND),
     Rollup(name="span_1h", view="span_1h_mv", time="hour", days=400),
     Rollup(name="service_1h", view="service_1h_mv", time="hour", days=400),
     Rollup(name="traces", view="traces_mv", time="hour", days=90, user="user_id"),
