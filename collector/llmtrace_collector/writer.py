@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from llmtrace_collector import telemetry
+from llmtrace_collector import deep, telemetry
 from llmtrace_collector.database import Address, faults, rows
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
 from llmtrace_collector.gate import Gate
@@ -190,6 +190,9 @@ class Writer:
 
         def insert(table: str, records: bytes, token: str) -> None:
             self._insert(client, table, records, **settings, insert_deduplication_token=token)
+            if table == LANDINGS[Signal.TRACES].table:
+                with faults(self._address):
+                    deep.finish(client, token, settings)
 
         plan = Plan.load(segment)
         try:

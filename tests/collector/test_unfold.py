@@ -163,14 +163,6 @@ def test_attribute_values_of_any_kind_arrive_exactly(stack: Stack, attributes: d
     assert {k: v if isinstance(attributes[k], str) else json.loads(v) for k, v in got.items()} == attributes
 
 
-def test_what_lies_below_the_last_level_is_kept_as_bytes(stack: Stack) -> None:
-    value = {"a": {"b": {"c": {"d": {"e": [1, 2]}}}}}
-    one = span({"deep": value})
-    insert(stack, request(one))
-    got = json.loads(row_of(stack, one)["attributes"]["deep"])
-    assert got["a"]["b"]["c"]["d"].keys() == {"$otlp_base64"}
-
-
 def test_messages_go_to_the_content_table_with_previews_on_the_span(stack: Stack) -> None:
     def message(role: str, text: str) -> dict[str, Any]:
         return {"role": role, "parts": [{"type": "text", "content": text}]}

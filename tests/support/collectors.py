@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -46,6 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         headers = {k.lower(): v for k, v in self.headers.items()}
         body = self.rfile.read(int(headers["content-length"]))
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         if self.path in ("/v1/metrics", "/v1/logs"):
             self.server.raw.append((self.path, headers, body))
         else:

@@ -12,6 +12,7 @@ from typing import Final
 
 from llmtrace.semconv import ATTRIBUTES, METRICS
 from llmtrace.settings import VARIABLES
+from llmtrace_collector.schema.dialects import CONVENTIONS, names, values
 from llmtrace_collector.telemetry import METRICS as TELEMETRY
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -56,8 +57,43 @@ def telemetry() -> Iterable[tuple[str, ...]]:
         yield (f"`{metric.name}`", metric.kind, labels, metric.help)
 
 
+def conventions() -> Iterable[tuple[str, ...]]:
+    """Every convention a span can be of, the most particular first."""
+    told = {name.dialect: name for name in reversed(names())}
+    yield ("`convention`", "for example by")
+    for convention in reversed(CONVENTIONS[1:]):
+        yield (f"`{convention}`", f"`{told[convention].attribute}`")
+    yield ("empty", "no name of this page")
+
+
+def dialects() -> Iterable[tuple[str, ...]]:
+    """Every name of every dialect, by column."""
+    yield ("column", "attribute", "path", "convention", "read as", "source")
+    for name in sorted(names(), key=lambda name: [other.column for other in names()].index(name.column)):
+        path = f"`{name.path}`" if name.path else ""
+        link = f"[{name.convention}]({name.source})"
+        yield (
+            f"`{name.column}`",
+            f"`{name.attribute}`",
+            path,
+            f"`{name.dialect}`" if name.dialect else "",
+            name.transform,
+            link,
+        )
+
+
+def dialect_values() -> Iterable[tuple[str, ...]]:
+    """What values mean."""
+    yield ("column", "value", "means")
+    for column, value, means in values():
+        yield (f"`{column}`", f"`{value}`", f"`{means}`" if means else "nothing")
+
+
 TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {
     "attributes": attributes,
+    "conventions": conventions,
+    "dialects": dialects,
+    "dialect_values": dialect_values,
     "metrics": metrics,
     "telemetry": telemetry,
     "variables": variables,

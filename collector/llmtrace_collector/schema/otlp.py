@@ -15,7 +15,9 @@ Sources: opentelemetry-proto 1.11 `common.proto`, `trace.proto`; ClickHouse docs
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
+from llmtrace_collector.schema import understanding
 from llmtrace_collector.schema.column_types import column_type
 from llmtrace_collector.signals import Signal
 
@@ -124,22 +126,29 @@ message Request { repeated ResourceMetrics resource_metrics=1; }
 _VALUES = _values()
 
 
-def value_as_json(depth: int, v: str) -> str:
-    """SQL for the JSON text of the value expression `v`; bytes and levels below `depth` become base64 objects."""
+_AS_OBJECT = """concat('{{"$otlp_base64":"',base64Encode({bytes}),'"}}')"""
+"""How what lies below the last level is kept: as an object, for good."""
+
+_MARKED = "concat('\\x01',if({v}.1='array_value','A','K'),base64Encode({bytes}),'\\x01')"
+"""As a mark that the writer finds and finishes: `deep.py`."""
+
+
+def value_as_json(depth: int, v: str, below: str = _AS_OBJECT) -> str:
+    """SQL for the JSON text of the value expression `v`; bytes are base64, levels below `depth` what `below` says."""
     scalar = (
         f"{v}.1='string_value',toJSONString({v}.2),{v}.1='bool_value',if({v}.3,'true','false'),"
         f"{v}.1='int_value',toString({v}.4),{v}.1='double_value',toJSONString({v}.5),"
         f"{v}.1='bytes_value',toJSONString(base64Encode({v}.8))"
     )
     if depth == 0:
-        deep = f"""concat('{{"$otlp_base64":"',base64Encode(if({v}.1='array_value',{v}.6,{v}.7)),'"}}')"""
+        deep = below.format(v=v, bytes=f"if({v}.1='array_value',{v}.6,{v}.7)")
         return f"multiIf({scalar},{v}.1 IN ('array_value','kvlist_value'),{deep},'null')"
     # Lists and maps share one branch (a list is a map with empty keys), so the SQL grows linearly with depth, not as
     # 2^depth: analysing the expression, not running it, is what a small insert pays for.
     x = f"x{depth}"
     pairs = f"arrayConcat(arrayMap(y->('',y),{v}.6.1),{v}.7.1)"
     key = f"if({v}.1='kvlist_value',concat(toJSONString({x}.1),':'),'')"
-    items = f"arrayStringConcat(arrayMap({x}->concat({key},{value_as_json(depth - 1, x + '.2')}),{pairs}),',')"
+    items = f"arrayStringConcat(arrayMap({x}->concat({key},{value_as_json(depth - 1, x + '.2', below)}),{pairs}),',')"
     brackets = f"if({v}.1='array_value','[]','{{}}')"
     nested = f"concat(left({brackets},1),{items},right({brackets},1))"
     return f"multiIf({scalar},{v}.1 IN ('array_value','kvlist_value'),{nested},'null')"
@@ -148,6 +157,13 @@ def value_as_json(depth: int, v: str) -> str:
 def attributes_as_map(attributes: str, depth: int) -> str:
     """SQL for a key-value list as `Map(String, String)`: strings as they are, everything else as JSON text."""
     text = f"if(kv.2.1='string_value',kv.2.2,{value_as_json(depth, 'kv.2')})"
+    return f"CAST(arrayMap(kv->(kv.1,{text}),{attributes}),'Map(LowCardinality(String), String)')"
+
+
+def marked_map(attributes: str, depth: int) -> str:
+    """The same with marks for what lies deeper; a text that has the byte of a mark is marked whole."""
+    plain = "if(position(kv.2.2,'\\x01')=0,kv.2.2,concat('\\x01S',base64Encode(kv.2.2),'\\x01'))"
+    text = f"if(kv.2.1='string_value',{plain},{value_as_json(depth, 'kv.2', _MARKED)})"
     return f"CAST(arrayMap(kv->(kv.1,{text}),{attributes}),'Map(LowCardinality(String), String)')"
 
 
@@ -180,7 +196,8 @@ def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
     """The SQL of a migration with its macros replaced.
 
     `{resource_spans_type}` and the like, `{durable_dedup}`; with an expression behind a colon `{span_map:EXPR}`,
-    `{map:EXPR}`, `{text:EXPR}`, `{last_text:EXPR}` and `{bucket:EXPR}`.
+    `{map:EXPR}`, `{text:EXPR}`, `{last_text:EXPR}` `{bucket:EXPR}`; `{select_NAME:TABLE}` for a query
+    of `selects/NAME.sql`; and those of the mapping of dialects (`understanding.py`).
 
     `dedup_window` is how many inserted blocks each table remembers by token: far above the number of segments that
     can be waiting for a replay. Raises `KeyError` on a macro that is not known.
@@ -189,6 +206,7 @@ def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
         "resource_spans_type": landing_type(Signal.TRACES),
         "resource_logs_type": landing_type(Signal.LOGS),
         "resource_metrics_type": landing_type(Signal.METRICS),
+        "understood_columns": understanding.added(),
         "durable_dedup": (
             f"non_replicated_deduplication_window = {dedup_window}, fsync_after_insert = 1, fsync_part_directory = 1"
         ),
@@ -196,13 +214,25 @@ def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
     calls = {
         "span_map": lambda attributes: attributes_as_map(attributes, SPAN_DEPTH),
         "map": lambda attributes: attributes_as_map(attributes, OTHER_DEPTH),
+        "marked_span_map": lambda attributes: marked_map(attributes, SPAN_DEPTH),
+        "marked_map": lambda attributes: marked_map(attributes, OTHER_DEPTH),
         "text": value_as_text,
         "last_text": last_text,
         "bucket": histogram_bucket,
+        "understood": understanding.understood,
+        "made_of": understanding.made,
     }
 
     def one(match: re.Match[str]) -> str:
         name, argument = match[1], match[2]
+        if name.startswith("select_"):
+            return _select(name.removeprefix("select_"), argument)
         return plain[name] if argument is None else calls[name](argument)
 
     return _MACRO.sub(one, sql)
+
+
+def _select(name: str, source: str) -> str:
+    """The query of `selects/NAME.sql`, of the table `source`."""
+    text = (files("llmtrace_collector.schema") / "selects" / f"{name}.sql").read_text(encoding="utf-8")
+    return expand(re.sub(r"^--.*$", "", text, flags=re.MULTILINE).replace("{source}", source)).strip()

@@ -87,6 +87,16 @@ KEPT = (
     Kept(name="metrics_quarantine", time="received_at", days=30, received="received_at", user=_USER, session=_SESSION),
     Kept(name="span_content", time="timestamp", days=30, trace="trace_id", span="span_id"),
     Kept(
+        name="spans_deep",
+        time="received_at",
+        days=2,
+        received="received_at",
+        user=_USER,
+        session=_SESSION,
+        trace="trace_id",
+        span="span_id",
+    ),
+    Kept(
         name="spans_quarantine",
         time="received_at",
         days=30,
