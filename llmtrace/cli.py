@@ -69,8 +69,8 @@ COMMANDS = {
         extra="",
     ),
     "prices": Command(
-        module="llmtrace.commands.prices",
-        help="check a file of own prices, show the prices of a model",
+        module="llmtrace_collector.commands.prices",
+        help="show, check and update prices, price stored calls again",
         extra="",
     ),
 }

@@ -24,6 +24,7 @@ from llmtrace_collector.errors import ConfigError, StoreDownError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
+from llmtrace_collector.pricing.pricer import Pricer
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.receivers import Receivers
@@ -77,6 +78,7 @@ def main() -> int:
     parser.add_argument("--redact-level", default="personal", help="what is looked for")
     tls.add_to(parser)
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
+    parser.add_argument("--price-interval", type=float, default=60.0, help="seconds between looks for unpriced calls")
     arguments = parser.parse_args()
     return run("collector", lambda: _serve(arguments))
 
@@ -120,6 +122,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
             connect=partial(_connect, own_store, address), address=address, folder=folder, settings=kept
         )
         audit = AuditCopy(folder.path, connect=partial(_connect, own_store, address), address=address)
+        pricer = Pricer(
+            connect=partial(_connect, own_store, address),
+            address=address,
+            folder=folder.path,
+            interval_s=arguments.price_interval,
+        )
         doors = await Doors.open(
             wal,
             status,
@@ -136,7 +144,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         if shared:
             status.start()
         receivers.start()
-        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian, audit))
+        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian, audit, pricer))
         log.info(
             "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
         )
@@ -148,6 +156,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
         await asyncio.to_thread(custodian.stop)
         await asyncio.to_thread(audit.stop)
+        await asyncio.to_thread(pricer.stop)
         await asyncio.to_thread(status.stop)
         log.info("%s", doors.door.counters)
 
@@ -193,7 +202,7 @@ async def _refuse_early(writer: Writer, server: str) -> None:
         raise ConfigError(writer.refusal)
 
 
-async def _start_when_ready(writer: Writer, *then: Watch | Custodian | AuditCopy) -> None:
+async def _start_when_ready(writer: Writer, *then: Watch | Custodian | AuditCopy | Pricer) -> None:
     while not await asyncio.to_thread(writer.migrated.wait, 0.5):
         """The tables are not there yet: ClickHouse is down."""
     for each in then:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     show.add_argument("model", metavar="MODEL")
     show.add_argument("--provider", default="openai", help="a gen_ai.provider.name (default: %(default)s)")
     show.add_argument("--tier", default=STANDARD, help="standard, flex, priority, batch, ... (default: %(default)s)")
-    show.add_argument("--date", type=date.fromisoformat, help="of the call, such as 2026-11-24 (default: now)")
+    show.add_argument("--date", "--at", type=date.fromisoformat, help="of the call, such as 2026-11-24 (default: now)")
     show.add_argument(
         "--prices",
         metavar="FILE",

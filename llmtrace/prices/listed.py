@@ -7,6 +7,7 @@ https://github.com/pydantic/genai-prices, README, "Request pricing context".
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -98,7 +99,43 @@ def _has_prices(model: ListedModel, context: dict[str, str], at: datetime) -> bo
     )
 
 
+_other_version = ""
+
+
+def use_list(content: bytes | None, name: str) -> int:
+    """From now on this process prices by another list; None: by the installed one again. How many providers it has.
+
+    ``content`` is what genai-prices publishes as ``data.json``, ``name`` what stands on the spans as its version.
+
+    Raises:
+        ValueError: It is no such list.
+    """
+    global _other_version  # noqa: PLW0603
+    from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
+
+    other = None if content is None else DataSnapshot(providers=_providers(content), from_auto_update=False)
+    set_custom_snapshot(other)
+    _other_version = name if other else ""
+    _find_model.cache_clear()
+    price_list_version.cache_clear()
+    return len(other.providers) if other else 0
+
+
+def _providers(content: bytes) -> list[Provider]:
+    from genai_prices import types
+
+    try:
+        raw = json.loads(content)
+        found: list[Provider] = types._providers_from_raw(raw)  # noqa: SLF001 - there is no public way but a download
+    except Exception as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(f"it is no price list as genai-prices publishes it in data.json ({first})") from error
+    if not isinstance(raw, list) or not found:
+        raise ValueError("it is no price list as genai-prices publishes it in data.json (no providers)")
+    return found
+
+
 @lru_cache(maxsize=1)
 def price_list_version() -> str:
     """Name and version of the price list, as it stands on every priced span."""
-    return f"genai-prices/{version('genai-prices')}"
+    return _other_version or f"genai-prices/{version('genai-prices')}"

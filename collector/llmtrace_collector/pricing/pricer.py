@@ -1,0 +1,99 @@
+"""Prices what came without a cost, in a thread of the collector, once a minute."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llmtrace_collector.database import Address, faults
+from llmtrace_collector.errors import CollectorError
+from llmtrace_collector.pricing import book
+from llmtrace_collector.pricing.batches import Batches, Change
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(days=7)
+"""Older calls are priced by `llmtrace prices reprice`."""
+
+
+class Pricer:
+    """Looks at the rollup for calls without a cost, and prices those hours in which there are more than before."""
+
+    def __init__(
+        self, *, connect: Callable[[], Client], address: Address, folder: Path | None, interval_s: float = 60.0
+    ) -> None:
+        self._connect = connect
+        self._address = address
+        self._folder = folder
+        self._interval_s = interval_s
+        self._stamp: object = None
+        self._client: Client | None = None
+        self._batches: Batches | None = None
+        self._seen: dict[tuple[datetime, str, str], int] = {}
+        """How many calls without a cost there were at the last try, by hour, provider and model."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pricer", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread; not with an interval of 0."""
+        if self._interval_s:
+            self._thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """Asks it to end and waits; safe when it was never started."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                with faults(self._address):
+                    self.pass_once(datetime.now(UTC))
+            except CollectorError as error:
+                self._batches = None
+                log.info("pricing is put off: %s", error)
+            except Exception:
+                self._batches = None
+                log.exception("pricing failed in a way nobody thought of")
+            if self._stop.wait(self._interval_s):
+                return
+
+    def pass_once(self, now: datetime) -> int:
+        """Prices what there is to price; how many spans got a cost."""
+        batches = self._prepared()
+        batches.finish()
+        priced = 0
+        found = self._unpriced(now)
+        for hour in sorted({key[0] for key, calls in found.items() if self._seen.get(key) != calls}):
+            if self._stop.is_set():
+                break
+            priced += batches.price(hour, Change(reason="first", who="collector")).spans
+        if priced:
+            log.info("%d spans that came without a cost have one now", priced)
+        # As it was before: what came meanwhile is looked at next time, and so is what was priced now, once more.
+        self._seen = found
+        return priced
+
+    def _prepared(self) -> Batches:
+        stamp = book.stamp(self._folder)
+        if self._batches is None or stamp != self._stamp:
+            self._client = self._connect()
+            self._batches = Batches(self._client, book.load(self._folder))
+            self._stamp = stamp
+            self._seen = {}
+        return self._batches
+
+    def _unpriced(self, now: datetime) -> dict[tuple[datetime, str, str], int]:
+        sql = (files("llmtrace_collector.pricing") / "sql" / "hours.sql").read_text(encoding="utf-8")
+        client = self._client or self._connect()
+        rows = client.query(sql, parameters={"since": now - LOOK_BACK}).result_rows
+        return {(hour.replace(tzinfo=UTC), provider, model): calls for hour, provider, model, calls in rows}
