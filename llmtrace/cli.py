@@ -63,6 +63,11 @@ COMMANDS = {
         help="back up and restore the embedded store",
         extra="all",
     ),
+    "reconcile": Command(
+        module="llmtrace_collector.commands.reconcile",
+        help="compare the provider's invoice with what is stored",
+        extra="all",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

@@ -15,8 +15,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from llmtrace.calls import Usage
 from llmtrace.prices import PriceBook, Unpriced
 from llmtrace_collector.pricing import book
-from llmtrace_collector.pricing.batches import Batches, Change, Changed
+from llmtrace_collector.pricing.batches import Batches, Change, Changed, finish
 from llmtrace_collector.signals import Signal
+from support.command import llmtrace
 from support.landing import land
 from support.otlp import CALL, key_values, request, span
 from support.services import Stack, stack_at
@@ -132,21 +133,35 @@ def test_what_a_killed_run_left_is_finished_once_by_the_next(own: Stack) -> None
             self._left -= "INSERT" in sql
             return self._client.command(sql, **more)
 
-    for after in (0, 1, 2, 4, 6):
+    for after in (1, 2, 4):
         hour = hour_of(40 + after)
         land(own, Signal.TRACES, request(*(foreign(hour, **tokens(1000, 100, 10, 0)) for _ in range(3))))
         with pytest.raises(KilledError):
             Batches(Killed(own.owner(), after), book.load(None)).price(hour, FIRST)
         batches = Batches(own.owner(), book.load(None))
-        if after:
-            assert batches.price(hour, FIRST).spans == 0, "while the other may still be running"
+        assert batches.price(hour, FIRST).spans == 0, "while the other may still be running"
         for _ in range(2):
-            batches.finish(grace_s=0)
+            finish(own.owner(), grace_s=0)
             batches.price(hour, FIRST)
         cost = cost_by_the_book(MODELS[0], hour, 1000, 100, 10, 0) or Decimal(0)
         for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
             sql = f"SELECT sum(cost_usd), sum(unpriced) FROM {table} WHERE toStartOfHour({column}) = {HOUR}"
             assert ask(own, sql, h=hour) == [(3 * cost, 0)], (table, after)
+
+
+def test_a_deletion_takes_later_costs_along_and_leaves_those_of_others(own: Stack) -> None:
+    hour = hour_of(55)
+    users = ("deleted", "kept")
+    land(own, Signal.TRACES, request(*(foreign(hour, user__id=user, **tokens(1000, 0, 0, 0)) for user in users)))
+    Batches(own.owner(), book.load(None)).price(hour, FIRST)
+    code, said = llmtrace(own, "data", "delete", "--user", "deleted")
+    assert code == 0, said
+    assert ask(own, f"SELECT user_id FROM cost_adjustments WHERE toStartOfHour(timestamp) = {HOUR}", h=hour) == [
+        ("kept",)
+    ]
+    for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
+        sql = f"SELECT sum(cost_usd), sum(unpriced) FROM {table} WHERE toStartOfHour({column}) = {HOUR}"
+        assert ask(own, sql, h=hour) == [(Decimal("0.0025"), 0)], table
 
 
 def test_what_a_sampled_call_stands_for_is_allowed_for(own: Stack) -> None:

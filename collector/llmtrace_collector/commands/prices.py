@@ -132,8 +132,9 @@ def _update(argv: Sequence[str]) -> int:
 
 
 def _reprice(argv: Sequence[str]) -> int:
+    from llmtrace_collector.gate import Gate
     from llmtrace_collector.pricing import book
-    from llmtrace_collector.pricing.batches import Batches, Change
+    from llmtrace_collector.pricing.batches import Batches, Change, finish
     from llmtrace_collector.upkeep import reach
 
     parser = _parser("reprice", "Price stored calls by the prices of their day, and keep what they cost before.")
@@ -145,10 +146,11 @@ def _reprice(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     where = reach.reach(given)
     change = Change(reason="again", who=reach.whoever(), model=given.model)
+    gate = Gate(where.folder.path) if where.folder else None
     with where.session() as client:
-        batches = Batches(client, book.load(where.folder.path if where.folder else None, given.prices))
+        batches = Batches(client, book.load(where.folder.path if where.folder else None, given.prices), gate)
         if not given.dry_run:
-            batches.finish()
+            finish(client, gate=gate)
         busy = 0
         by_day: dict[str, Changed] = {}
         for hour in _hours(client, given.start, given.end):

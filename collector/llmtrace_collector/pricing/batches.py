@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.database import DATABASE
+from llmtrace_collector.gate import Gate
 from llmtrace_collector.pricing.book import Book
 from llmtrace_collector.pricing.rates import Interval, Model, intervals
 from llmtrace_collector.upkeep.text import literal
@@ -35,7 +37,9 @@ ROLLUPS = ("spend_1m", "span_1h", "traces", "dim_values")
 GRACE_S = 150
 """A batch that was begun longer ago than this runs no more: its statement may take 120 s at most."""
 
-_MOST = 100_000
+_MOST = 50_000
+"""Storing waits for a batch: a second or two."""
+
 _ONE_BLOCK = {
     "max_threads": 1,
     "max_block_size": 10_000_000,
@@ -75,8 +79,9 @@ class Changed:
 class Batches:
     """Changes costs by the prices of one book."""
 
-    def __init__(self, client: Client, book: Book) -> None:
+    def __init__(self, client: Client, book: Book, gate: Gate | None = None) -> None:
         self._client = client
+        self._gate = gate
         self._book = book
         self._known: dict[datetime, set[Model]] = {}
         """Models whose rates of a month are in `model_rates`. Always a whole month, so that no two rows overlap."""
@@ -87,7 +92,8 @@ class Batches:
             return Changed()
         whole = Changed()
         while not self.is_busy(hour):
-            done = self._run(hour, change)
+            with _passing(self._gate):
+                done = self._run(hour, change)
             whole += done
             if done.spans < _MOST:
                 break
@@ -95,7 +101,7 @@ class Batches:
 
     def is_busy(self, hour: datetime) -> bool:
         """Another batch of this hour is under way, or was left and is not finished yet."""
-        return any(pending["hour"] == hour for pending in self._pending())
+        return any(pending["hour"] == hour for pending in _pending(self._client))
 
     def preview(self, hour: datetime, change: Change) -> Changed:
         """What `price` would do."""
@@ -104,13 +110,6 @@ class Batches:
         sql = _sql("dry").replace("{costed}", _costed())
         (row,) = self._client.query(sql, parameters=self._parameters(hour, change)).result_rows
         return Changed(spans=row[0], old_usd=row[1] or Decimal(0), new_usd=row[2] or Decimal(0))
-
-    def finish(self, *, grace_s: float = GRACE_S) -> int:
-        """Settles what was begun and left; how many batches."""
-        left = [pending for pending in self._pending() if pending["age_s"] >= grace_s]
-        for pending in left:
-            self._settle(pending["batch"], pending["hour"], pending)
-        return len(left)
 
     def _run(self, hour: datetime, change: Change) -> Changed:
         batch = f"{hour:%Y%m%dT%H}-{secrets.token_hex(6)}"
@@ -127,34 +126,7 @@ class Batches:
             parameters={**self._parameters(hour, change), "batch": batch, "most": _MOST},
             settings={**_ONE_BLOCK, "insert_deduplication_token": f"cost-{hour:%Y%m%dT%H}-{before}"},
         )
-        return self._settle(batch, hour, about)
-
-    def _settle(self, batch: str, hour: datetime, about: dict[str, Any]) -> Changed:
-        start, end = hour, hour + timedelta(hours=1)
-        of_batch = (
-            f"batch = {literal(batch)} AND timestamp >= toDateTime({int(start.timestamp())}, 'UTC')"
-            f" AND timestamp < toDateTime({int(end.timestamp())}, 'UTC')"
-        )
-        for rollup in ROLLUPS:
-            select = self._client.query(
-                "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
-                parameters={"database": DATABASE, "view": f"{rollup}_later"},
-            ).result_rows[0][0]
-            columns = ", ".join(row[0] for row in self._client.query(f"DESCRIBE ({select})").result_rows)
-            self._client.command(
-                f"INSERT INTO {rollup} ({columns}) SELECT {columns} FROM ({select})"
-                f" SETTINGS additional_table_filters = {{'{DATABASE}.cost_adjustments': {literal(of_batch)}}}",
-                settings={**_ONE_BLOCK, "insert_deduplication_token": f"{batch}-{rollup}"},
-            )
-        given = {"batch": batch, "hour": hour, "start": start, "end": end}
-        given |= {"reason": about["reason"], "who": about["changed_by"], "book": about["book"]}
-        self._client.command(_sql("done"), parameters=given)
-        sql = (
-            "SELECT spans, old_usd, new_usd FROM cost_batches"
-            " WHERE hour = {hour:DateTime('UTC')} AND batch = {batch:String} AND state = 'done' LIMIT 1"
-        )
-        (row,) = self._client.query(sql, parameters=given).result_rows
-        return Changed(spans=row[0], old_usd=row[1], new_usd=row[2])
+        return _settle(self._client, batch, hour, about)
 
     def _find_rates(self, hour: datetime, change: Change) -> int:
         """Sees to it that the rates of all that was called in this hour are in the table; how many models those are."""
@@ -186,10 +158,6 @@ class Batches:
             column_names=_COLUMNS,
         )
 
-    def _pending(self) -> list[dict[str, Any]]:
-        result = self._client.query(_sql("pending"))
-        return [{**row, "hour": row["hour"].replace(tzinfo=UTC)} for row in result.named_results()]
-
     def _parameters(self, hour: datetime, change: Change) -> dict[str, Any]:
         return {
             "start": hour,
@@ -200,6 +168,53 @@ class Batches:
             "reason": change.reason,
             "who": change.who,
         }
+
+
+def finish(client: Client, *, grace_s: float = GRACE_S, gate: Gate | None = None) -> int:
+    """Settles what was begun and left; how many batches."""
+    left = [pending for pending in _pending(client) if pending["age_s"] >= grace_s]
+    for pending in left:
+        with _passing(gate):
+            _settle(client, pending["batch"], pending["hour"], pending)
+    return len(left)
+
+
+def _settle(client: Client, batch: str, hour: datetime, about: dict[str, Any]) -> Changed:
+    start, end = hour, hour + timedelta(hours=1)
+    of_batch = (
+        f"batch = {literal(batch)} AND timestamp >= toDateTime({int(start.timestamp())}, 'UTC')"
+        f" AND timestamp < toDateTime({int(end.timestamp())}, 'UTC')"
+    )
+    for rollup in ROLLUPS:
+        select = client.query(
+            "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
+            parameters={"database": DATABASE, "view": f"{rollup}_later"},
+        ).result_rows[0][0]
+        columns = ", ".join(row[0] for row in client.query(f"DESCRIBE ({select})").result_rows)
+        client.command(
+            f"INSERT INTO {rollup} ({columns}) SELECT {columns} FROM ({select})"
+            f" SETTINGS additional_table_filters = {{'{DATABASE}.cost_adjustments': {literal(of_batch)}}}",
+            settings={**_ONE_BLOCK, "insert_deduplication_token": f"{batch}-{rollup}"},
+        )
+    given = {"batch": batch, "hour": hour, "start": start, "end": end}
+    given |= {"reason": about["reason"], "who": about["changed_by"], "book": about["book"]}
+    client.command(_sql("done"), parameters=given)
+    sql = (
+        "SELECT spans, old_usd, new_usd FROM cost_batches"
+        " WHERE hour = {hour:DateTime('UTC')} AND batch = {batch:String} AND state = 'done' LIMIT 1"
+    )
+    (row,) = client.query(sql, parameters=given).result_rows
+    return Changed(spans=row[0], old_usd=row[1], new_usd=row[2])
+
+
+def _pending(client: Client) -> list[dict[str, Any]]:
+    result = client.query(_sql("pending"))
+    return [{**row, "hour": row["hour"].replace(tzinfo=UTC)} for row in result.named_results()]
+
+
+def _passing(gate: Gate | None) -> AbstractContextManager[None]:
+    """Nobody makes rollups again, or takes a backup, between a change and its sums."""
+    return gate.passing() if gate else nullcontext()
 
 
 _COLUMNS = (

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from llmtrace_collector.database import Address, faults
 from llmtrace_collector.errors import CollectorError
+from llmtrace_collector.gate import Gate
 from llmtrace_collector.pricing import book
-from llmtrace_collector.pricing.batches import Batches, Change
+from llmtrace_collector.pricing.batches import Batches, Change, finish
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -28,11 +29,12 @@ class Pricer:
     """Looks at the rollup for calls without a cost, and prices those hours in which there are more than before."""
 
     def __init__(
-        self, *, connect: Callable[[], Client], address: Address, folder: Path | None, interval_s: float = 60.0
+        self, *, connect: Callable[[], Client], address: Address, folder: Path, interval_s: float = 60.0
     ) -> None:
         self._connect = connect
         self._address = address
         self._folder = folder
+        self._gate = Gate(folder)
         self._interval_s = interval_s
         self._stamp: object = None
         self._client: Client | None = None
@@ -70,7 +72,7 @@ class Pricer:
     def pass_once(self, now: datetime) -> int:
         """Prices what there is to price; how many spans got a cost."""
         batches = self._prepared()
-        batches.finish()
+        finish(self._client or self._connect(), gate=self._gate)
         priced = 0
         found = self._unpriced(now)
         for hour in sorted({key[0] for key, calls in found.items() if self._seen.get(key) != calls}):
@@ -87,7 +89,7 @@ class Pricer:
         stamp = book.stamp(self._folder)
         if self._batches is None or stamp != self._stamp:
             self._client = self._connect()
-            self._batches = Batches(self._client, book.load(self._folder))
+            self._batches = Batches(self._client, book.load(self._folder), self._gate)
             self._stamp = stamp
             self._seen = {}
         return self._batches

@@ -4,9 +4,10 @@
     rollup's rows of all other hours    ───┴─> NAME_again ──> ALTER TABLE NAME REPLACE PARTITION ... FROM NAME_again
 
 There is no second copy of what a rollup sums: the view's text is taken from the engine and confined to the touched
-hours by `additional_table_filters`. A partition is replaced in one step, so no reader ever sees an hour without its
-rows, and nothing that was removed is left on disk under a mask. The tokens of past inserts are remembered through it
-(tried: REPLACE PARTITION keeps them, DROP PARTITION forgets them). Nothing may be inserted meanwhile: close the gate.
+hours by `additional_table_filters`; so is that of NAME_later, which adds costs that were found out later (0007). A
+partition is replaced in one step, so no reader ever sees an hour without its rows, and nothing that was removed is left
+on disk under a mask. The tokens of past inserts are remembered through it (tried: REPLACE PARTITION keeps them, DROP
+PARTITION forgets them). Nothing may be inserted meanwhile: close the gate.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.database import DATABASE
 from llmtrace_collector.errors import StoreDownError, StoreRefusedError
+from llmtrace_collector.pricing.batches import finish
 from llmtrace_collector.schema.backfill import VERSION
 from llmtrace_collector.upkeep.tables import Rollup
 from llmtrace_collector.upkeep.text import literal
@@ -55,6 +57,8 @@ def make_again(client: Client, rollup: Rollup, hours: Iterable[Hour], *, drop: s
     gone = " OR ".join(f"({part})" for part in (_in_hours(touched, rollup, rollup.time), drop) if part)
     if not gone:
         return
+    # What was left half-way is in cost_adjustments, and so in the sums below: its own must not come after them.
+    finish(client, grace_s=0)
     client.command(f"DROP TABLE IF EXISTS {again} SYNC")
     client.command(f"CREATE TABLE {again} AS {rollup.name}")
     try:
@@ -77,10 +81,7 @@ def _swap(client: Client, rollup: Rollup, again: str, partition: str, gone: str)
 
 
 def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -> None:
-    select = _column(
-        client,
-        f"SELECT as_select FROM system.tables WHERE database = {literal(DATABASE)} AND name = {literal(rollup.view)}",
-    )[0]
+    select = _select(client, rollup.view)
     if rollup.bound:
         # The view bounds the names in one insert, a second's worth; here one insert is a week's.
         if rollup.bound[0] not in select:
@@ -88,13 +89,21 @@ def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -
                 f'the view {rollup.view} does not say "{rollup.bound[0]}": upkeep/tables.py is older'
             )
         select = select.replace(*rollup.bound)
-    columns = ", ".join(_column(client, f"DESCRIBE ({select})"))
+    # Costs found out later go to the names that are in the new rows.
+    later = _select(client, f"{rollup.name}_later").replace(f"{DATABASE}.{rollup.name})", f"{DATABASE}.{again})")
     filters = literal(_in_hours(hours, rollup, "timestamp"))
-    client.command(
-        f"INSERT INTO {again} ({columns}) SELECT {columns} FROM ({select})"
-        f" SETTINGS additional_table_filters = {{'{DATABASE}.spans': {filters}}}, insert_deduplicate = 0",
-        settings=_LONG,
-    )
+    for query, source in ((select, "spans"), (later, "cost_adjustments")):
+        columns = ", ".join(_column(client, f"DESCRIBE ({query})"))
+        client.command(
+            f"INSERT INTO {again} ({columns}) SELECT {columns} FROM ({query})"
+            f" SETTINGS additional_table_filters = {{'{DATABASE}.{source}': {filters}}}, insert_deduplicate = 0",
+            settings=_LONG,
+        )
+
+
+def _select(client: Client, view: str) -> str:
+    sql = f"SELECT as_select FROM system.tables WHERE database = {literal(DATABASE)} AND name = {literal(view)}"
+    return str(_column(client, sql)[0])
 
 
 def _in_hours(hours: Sequence[Hour], rollup: Rollup, time: str) -> str:
