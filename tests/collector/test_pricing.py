@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -229,3 +230,29 @@ def test_the_collector_prices_what_came_without_a_cost_by_itself(tmp_path: Path)
         wait_for(lambda: ask(stack, sql) == [(Decimal("0.000075"), 1)])
         land(stack, Signal.TRACES, request(foreign(hour_of(1))))
         wait_for(lambda: ask(stack, sql) == [(Decimal("0.000150"), 1)])
+
+
+def test_the_commands_list_what_has_no_price_take_prices_price_again_and_compare_with_the_invoice(
+    own: Stack, tmp_path: Path
+) -> None:
+    hour = hour_of(140)
+    land(own, Signal.TRACES, request(foreign(hour, "our-model", **tokens(1000, 0, 0, 0))))
+    code, said = llmtrace(own, "prices", "check")
+    assert code == 1
+    assert "openai our-model: 1 calls, 1,000 + 0 tokens" in said
+    (tmp_path / "mine.toml").write_text("[[models]]\nmodel = 'our-model'\ninput = '2'\noutput = '1'\n")
+    code, said = llmtrace(own, "prices", "update", str(tmp_path / "mine.toml"))
+    assert (code, "own prices, 1 rows" in said) == (0, True), said
+    range_ = ("--from", f"{hour:%Y-%m-%dT%H}:00", "--to", f"{hour + timedelta(hours=1):%Y-%m-%dT%H}:00")
+    assert "would change: 1 calls, +0.002" in llmtrace(own, "prices", "reprice", *range_, "--dry-run")[1]
+    assert "changed: 1 calls, +0.002" in llmtrace(own, "prices", "reprice", *range_)[1]
+    assert "changed: 0 calls, +0" in llmtrace(own, "prices", "reprice", *range_)[1]
+    assert "our-model" not in llmtrace(own, "prices", "check")[1]
+    day = f"{hour:%Y-%m-%d}"
+    (tmp_path / "costs.csv").write_text(f"date,model,cost\n{day},our-model,0.002\n")
+    code, said = llmtrace(own, "reconcile", str(tmp_path / "costs.csv"), "--tolerance", "0")
+    assert (code, "the sums agree within 0" in said) == (0, True), said
+    (tmp_path / "costs.csv").write_text(f"date,model,cost\n{day},our-model,0.003\n")
+    code, said = llmtrace(own, "reconcile", str(tmp_path / "costs.csv"), "--json")
+    assert (code, json.loads(said)["total"]["difference_usd"]) == (1, "0.001000000000")
+    assert llmtrace(own, "prices", "update", "--installed")[0] == 0
