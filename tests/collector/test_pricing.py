@@ -91,7 +91,7 @@ def test_calls_without_a_cost_get_what_the_price_book_says_once_and_every_rollup
     assert batches.price(hour, FIRST).spans == 0
     unknown = len(spans) - 1 - len(priced)
     inside = "BETWEEN {h:DateTime('UTC')} AND {h:DateTime('UTC')} + INTERVAL 59 MINUTE"
-    for table, time_column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
+    for table, time_column in (("spend_1m", "minute"), ("span_1h", "hour"), ("service_1h", "hour"), ("traces", "hour")):
         sql = f"SELECT sum(cost_usd), sum(unpriced) FROM {table} WHERE {time_column} {inside}"
         assert ask(own, sql, h=hour) == [(whole, unknown)], table
     by_user = dict(
@@ -145,7 +145,7 @@ def test_what_a_killed_run_left_is_finished_once_by_the_next(own: Stack) -> None
             finish(own.owner(), grace_s=0)
             batches.price(hour, FIRST)
         cost = cost_by_the_book(MODELS[0], hour, 1000, 100, 10, 0) or Decimal(0)
-        for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
+        for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("service_1h", "hour"), ("traces", "hour")):
             sql = f"SELECT sum(cost_usd), sum(unpriced) FROM {table} WHERE toStartOfHour({column}) = {HOUR}"
             assert ask(own, sql, h=hour) == [(3 * cost, 0)], (table, after)
 
@@ -160,7 +160,7 @@ def test_a_deletion_takes_later_costs_along_and_leaves_those_of_others(own: Stac
     assert ask(own, f"SELECT user_id FROM cost_adjustments WHERE toStartOfHour(timestamp) = {HOUR}", h=hour) == [
         ("kept",)
     ]
-    for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
+    for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("service_1h", "hour"), ("traces", "hour")):
         sql = f"SELECT sum(cost_usd), sum(unpriced) FROM {table} WHERE toStartOfHour({column}) = {HOUR}"
         assert ask(own, sql, h=hour) == [(Decimal("0.0025"), 0)], table
 
@@ -198,7 +198,7 @@ def test_calls_that_were_priced_are_priced_again_with_their_history_kept(own: St
         assert batches.price(hour, again).new_usd == Decimal(total)
         assert batches.price(hour, again).spans == 0
         expected = Decimal(total) + Decimal("0.0065")
-        for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("traces", "hour")):
+        for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("service_1h", "hour"), ("traces", "hour")):
             sql = f"SELECT sum(cost_usd) FROM {table} WHERE toStartOfHour({column}) = {HOUR}"
             assert ask(own, sql, h=hour) == [(expected,)], table
     sql = (

@@ -31,7 +31,7 @@ from llmtrace_collector.upkeep.text import literal
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-ROLLUPS = ("spend_1m", "span_1h", "traces", "dim_values")
+ROLLUPS = ("spend_1m", "span_1h", "service_1h", "traces", "dim_values")
 """What is added to them stands in the view of their name with `_later`."""
 
 GRACE_S = 150

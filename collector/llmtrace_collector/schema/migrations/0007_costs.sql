@@ -1,7 +1,7 @@
 -- Costs that were given to spans later: of spans that came without one, and of spans that were priced again.
 --
 --   model_rates ----+                            +--> spend_1m_later   --> spend_1m
---                   +--> cost_adjustments -------+--> span_1h_later    --> span_1h
+--                   +--> cost_adjustments -------+--> span_1h_later    --> span_1h, and service_1h alike
 --   spans ----------+     (one row per change)   +--> traces_later     --> traces
 --                                                +--> dim_values_later --> dim_values
 --   cost_batches: begun, done; what was begun and is not done is finished by whoever finds it
@@ -159,8 +159,6 @@ SELECT
     operation,
     model,
     provider,
-    service_name,
-    environment,
     failed,
     max(at) AS newest,
     sum(if(is_first, toUInt64(18446744073709551615), toUInt64(0))) AS unpriced,
@@ -175,12 +173,46 @@ FROM
     SELECT
         c.project AS project,
         toStartOfHour(toDateTime(c.timestamp, 'UTC')) AS hour,
-        c.operation AS operation, c.model AS model, c.provider AS provider, c.service_name AS service_name, c.environment AS environment,
+        c.operation AS operation, c.model AS model, c.provider AS provider,
         c.failed AS failed,
         c.timestamp AS at,
         c.sampling_weight AS weight,
         isNotNull(c.old_cost_usd) AS had,
         NOT had AND NOT c.failed AS is_first,
+        c.new_cost_usd AS new,
+        ifNull(c.old_cost_usd, toDecimal128(0, 12)) AS old
+    FROM cost_adjustments AS c
+)
+GROUP BY project, hour, operation, model, provider, failed;
+
+-- name: service_1h_later
+CREATE VIEW IF NOT EXISTS service_1h_later AS
+SELECT
+    project,
+    hour,
+    true AS is_call,
+    operation,
+    model,
+    provider,
+    service_name,
+    environment,
+    failed,
+    max(at) AS newest,
+    sum(if(is_first, toUInt64(18446744073709551615), toUInt64(0))) AS unpriced,
+    sum(new - old) AS cost_usd,
+    sum(if(is_first, 1 - weight, 0)) AS unsampled_unpriced,
+    sum(if(weight = 1, toDecimal128(0, 12),
+        toDecimal128(new * toDecimal128(weight, 12), 12) - new - toDecimal128(old * toDecimal128(weight, 12), 12) + old)) AS unsampled_cost_usd
+FROM
+(
+    SELECT
+        c.project AS project,
+        toStartOfHour(toDateTime(c.timestamp, 'UTC')) AS hour,
+        c.operation AS operation, c.model AS model, c.provider AS provider, c.service_name AS service_name, c.environment AS environment,
+        c.failed AS failed,
+        c.timestamp AS at,
+        c.sampling_weight AS weight,
+        isNull(c.old_cost_usd) AND NOT c.failed AS is_first,
         c.new_cost_usd AS new,
         ifNull(c.old_cost_usd, toDecimal128(0, 12)) AS old
     FROM cost_adjustments AS c
