@@ -79,7 +79,6 @@ def test_calls_without_a_cost_get_what_the_price_book_says_once_and_every_rollup
         expected.append(cost_by_the_book(model, hour, given, cached, made, thought))
         spans.append(foreign(hour, model, **tokens(given, cached, made, thought), user__id=f"u{number % 7}"))
     spans.append(foreign(hour, gen_ai__usage__input_tokens=None))  # not told: stays unknown
-    spans.append(foreign(hour, **tokens(10, 11, 5, 0)))  # more cached than there were
     spans.append(foreign(hour, status=Status(code=Status.STATUS_CODE_ERROR), **tokens(0, 0, 0, 0)))
     land(own, Signal.TRACES, request(*spans))
     batches = Batches(own.owner(), book.load(None))
