@@ -151,7 +151,9 @@ class Stack:
     def collector(self, *more: str) -> Process:
         """The collector process, ready."""
         command = ["llmtrace_collector", "--data", str(self.data), "--store-url", self.store_url]
-        command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port), *more]
+        command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port)]
+        # What a test leaves without a cost stays so, unless it says otherwise.
+        command += ["--price-interval", "0", *more]
         return self._run("collector", command, f"{self.http_url}/healthz")
 
     def wait_migrated(self) -> None:
