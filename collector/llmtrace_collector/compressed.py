@@ -1,9 +1,10 @@
-"""Compressed request bodies, inflated within a bound: gzip with any number of members, deflate, lz4, zstd."""
+"""Compressed request bodies, inflated within a bound: deflate; gzip, lz4 and zstd with any number of members."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 class UnreadableBodyError(Exception):
@@ -58,7 +59,9 @@ def _gzip(body: bytes) -> Iterator[bytes]:
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:
-    yield from _Zlib(zlib.MAX_WBITS).pieces(body)
+    yield from (decoder := _Zlib(zlib.MAX_WBITS)).pieces(body)
+    if decoder.unused:
+        raise UnreadableBodyError(f"{len(decoder.unused):,} bytes stand behind the compressed body")
 
 
 class _Zlib:
@@ -82,14 +85,7 @@ class _Zlib:
 def _lz4(body: bytes) -> Iterator[bytes]:
     import lz4.frame
 
-    decoder = lz4.frame.LZ4FrameDecompressor()
-    pending: bytes | None = body
-    while not decoder.eof:
-        piece = decoder.decompress(pending or b"", max_length=_PIECE)
-        pending = None
-        if not piece and decoder.needs_input:
-            raise UnreadableBodyError("the compressed body is cut short")
-        yield piece
+    return _frames(body, lz4.frame.LZ4FrameDecompressor)
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
@@ -98,12 +94,24 @@ def _zstd(body: bytes) -> Iterator[bytes]:
     except ImportError:
         from backports import zstd  # a dependency of clickhouse-connect
 
-    decoder = zstd.ZstdDecompressor()
+    return _frames(body, zstd.ZstdDecompressor)
+
+
+def _frames(body: bytes, decompressor: Callable[[], Any]) -> Iterator[bytes]:
+    """Several frames in a row are one body: clickhouse-connect sends a frame for each block of an insert."""
+    rest: bytes | None = body
+    while rest:
+        decoder = decompressor()
+        yield from _frame(rest, decoder)
+        rest = decoder.unused_data
+
+
+def _frame(body: bytes, decoder: Any) -> Iterator[bytes]:
     pending = body
     while not decoder.eof:
         piece = decoder.decompress(pending, max_length=_PIECE)
         pending = b""
-        if not piece and decoder.needs_input:
+        if not piece and decoder.needs_input and not decoder.eof:
             raise UnreadableBodyError("the compressed body is cut short")
         yield piece
 

@@ -73,6 +73,17 @@ def test_an_insert_body_may_be_compressed(stack: Stack, encoding: str | None) ->
     assert stack.reader().query("SELECT x FROM packed ORDER BY x").result_rows == [("a",), ("b",)]
 
 
+def test_every_block_of_an_insert_is_stored(stack: Stack) -> None:
+    owner = stack.owner()
+    owner.command("CREATE OR REPLACE TABLE many (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+    owner.insert("many", [[n, "x" * 5_000] for n in range(2_000)], column_names=["n", "s"])
+    assert stack.reader().query("SELECT count(), uniqExact(n), sum(length(s)) FROM many").first_row == (
+        2_000,
+        2_000,
+        10_000_000,
+    )
+
+
 def test_an_error_says_what_the_engine_says_with_its_code(stack: Stack) -> None:
     with pytest.raises(Exception, match=r"(?s)code: 60.*UNKNOWN_TABLE"):
         stack.reader().query("SELECT * FROM nowhere")
