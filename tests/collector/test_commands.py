@@ -36,12 +36,15 @@ def llmtrace(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+COMMANDS = ("up", "demo", "doctor", "keys", "data", "wal", "backup", "reconcile", "tokenizers", "prices")
+
+
 def test_help_names_every_command_and_an_unknown_one_is_answered_with_them() -> None:
-    assert {"up", "demo", "doctor", "tokenizers", "prices"} <= set(llmtrace("--help").stdout.split())
+    assert set(COMMANDS) <= set(llmtrace("--help").stdout.split())
     unknown = llmtrace("upp")
     assert (unknown.returncode, unknown.stderr.strip()) == (
         2,
-        'llmtrace: there is no command "upp"; these are: up, demo, doctor, tokenizers, prices',
+        f'llmtrace: there is no command "upp"; these are: {", ".join(COMMANDS)}',
     )
 
 
