@@ -31,7 +31,9 @@ class Event:
     data: str
 
     def json(self) -> Any:
-        """The payload; raises ValueError when it is not JSON, as the client does."""
+        """The payload; raises ValueError when it is not JSON or not UTF-8, of the class that the client raises."""
+        if not self.data.isascii():
+            self.data.encode("utf-8", "surrogateescape").decode()
         return parse_json(self.data)
 
 
@@ -63,6 +65,6 @@ def _blocks(body: bytes) -> Iterable[tuple[str | None, str, int]]:
             continue
         field, _, value = content.partition(b":")
         if field == b"data":
-            data.append(value.removeprefix(b" ").decode("utf-8", "replace"))
+            data.append(value.removeprefix(b" ").decode("utf-8", "surrogateescape"))
         elif field == b"event":
             name = value.removeprefix(b" ").decode("utf-8", "replace")

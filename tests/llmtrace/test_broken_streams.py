@@ -123,6 +123,23 @@ def test_a_damaged_encoding_is_told_as_the_class_the_app_sees(traces: Any) -> No
     assert found.get("llmtrace.error.cause", seen) == "DecodingError"
 
 
+@pytest.mark.parametrize("spoilt", [b"\xff\xfe", CHUNK[6:-2].replace(b"he", b"\xff"), b"{"])
+def test_an_event_that_cannot_be_read_is_told_as_the_class_the_app_sees(spoilt: bytes, traces: Any) -> None:
+    pieces = [CHUNK.replace(b"he", "hé".encode()), b"data: " + spoilt + b"\n\n", CHUNK, b"data: [DONE]\n\n"]
+    headers = {"content-type": "text/event-stream"}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=iter(pieces)))
+    with (
+        openai.OpenAI(api_key="x", http_client=httpx2.Client(transport=transport)) as client,
+        pytest.raises(ValueError, match=r".") as raised,
+    ):
+        list(client.chat.completions.create(**CHAT))
+    seen = type(raised.value).__name__
+    del raised
+    gc.collect()
+    found = attributes(traces.one())
+    assert (found["error.type"], found["llmtrace.response.stream_end"]) == (seen, "broken")
+
+
 def test_a_connection_error_tells_what_was_below_it(traces: Any, client: Any) -> None:
     with pytest.raises(openai.APIConnectionError):
         client.with_options(base_url="http://127.0.0.1:9/v1").chat.completions.create(**CHAT)
