@@ -195,7 +195,8 @@ async def _refuse_early(writer: Writer, server: str) -> None:
 
     One that is down or slow is not waited for: spans are accepted and wait in the log.
     """
-    if not await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S) and server:
+    await asyncio.to_thread(writer.tried.wait, _FIRST_ANSWER_S)
+    if server and not writer.reached.is_set() and not writer.tried.is_set():
         seconds = f"{_FIRST_ANSWER_S:.0f} s"
         log.warning("ClickHouse at %s is silent or slow (%s): accepted spans wait in the log", server, seconds)
     if writer.refusal:

@@ -65,6 +65,8 @@ class Writer:
         self._client: Client | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self.reached = threading.Event()
+        """Set once ClickHouse has answered; bringing its tables up to date may still take a while."""
         self.tried = threading.Event()
         """Set once ClickHouse was reached or was not."""
         self.migrated = threading.Event()
@@ -149,6 +151,7 @@ class Writer:
         """
         if self._client is None:
             client = self._connect()
+            self.reached.set()
             with faults(self._address):
                 applied = migrate(client)
             if applied:

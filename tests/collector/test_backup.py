@@ -134,7 +134,8 @@ def test_a_damaged_backup_a_full_folder_and_a_taken_name_are_each_said_in_a_sent
         assert "one is there already" in llmtrace(stack, "backup", "create", "one")[1]
         assert "is not empty: restore into a new folder" in llmtrace(stack, "backup", "restore", str(path))[1]
         file = next(each for each in path.rglob("*.bin"))
-        file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 0xFF]))
         code, said = llmtrace(stack, "backup", "verify", "one")
         assert (code, said.count("\n")) == (1, 1)
         assert "is damaged: use another backup" in said

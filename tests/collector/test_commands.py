@@ -300,7 +300,9 @@ def test_up_on_a_clickhouse_by_url_starts_no_store_and_shows_no_password(tmp_pat
         with stack_at(tmp_path / "up") as stack:
             stack.folder.mkdir()
             up = stack.up("--clickhouse", server.store_url.replace("//", f"//llmtrace:{key}@"))
-            assert [line.split()[0] for line in up.output.splitlines()] == ["collector", "dashboard", "Ctrl-C"]
+            assert [line.split()[0] for line in up.output.splitlines()] == ["collector", "dashboard", "Ctrl-C"], (
+                up.output
+            )
             assert post(f"{stack.http_url}/v1/traces", request(span(name="by url")))[0] == 200
             wait_for(lambda: stored(server) == ["by url"])
             services = subprocess.run(["pgrep", "-af", f"supervised .*{stack.data}"], capture_output=True, text=True)
@@ -327,12 +329,12 @@ def test_up_on_a_full_disk_says_so_and_takes_spans_again_when_there_is_room(smal
 def test_a_log_that_cannot_be_opened_ends_up_with_a_sentence(tmp_path: Path) -> None:
     with stack_at(tmp_path) as stack:
         assert stack.up("--no-dashboard").stop() == 0
-        (stack.data / "wal").rmdir()
+        shutil.rmtree(stack.data / "wal")
         (stack.data / "wal").symlink_to("/proc/nowhere")
         done = llmtrace("up", *stack.up_options(), "--no-dashboard")
         assert done.returncode == 2
         assert done.stderr.strip() == (
-            f"llmtrace up: the folder {stack.data / 'wal'} cannot be made (File exists):"
+            f"llmtrace up: the folder {stack.data / 'wal' / 'traces'} cannot be made (File exists):"
             " mend what is there, or choose another with --data"
         )
 

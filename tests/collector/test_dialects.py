@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -453,7 +453,13 @@ keys = st.one_of(st.sampled_from([name.attribute for name in names()]), indexed,
 hostile = st.dictionaries(keys, odd, max_size=12)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+NO_SHRINKING = (Phase.explicit, Phase.generate)
+"""Each example is an insert of seconds: to make a failing one small would take an hour."""
+
+
+@settings(
+    max_examples=5, deadline=None, phases=NO_SHRINKING, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(hostile, min_size=10, max_size=40))
 def test_nothing_that_can_be_sent_under_these_names_stops_an_insert(stack: Stack, many: list[dict[str, Any]]) -> None:
     spans = [span(attributes, name="hostile") for attributes in many]
