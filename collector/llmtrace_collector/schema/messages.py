@@ -111,6 +111,11 @@ def _any(f: str, *keys: str) -> str:
     return f"arrayFirst(x->x NOT IN('','null'),[{fields}])"
 
 
+def _given(f: str, *keys: str) -> str:
+    """SQL for the same where JSON needs a value: null when none is there."""
+    return f"transform({_any(f, *keys)},[''],['null'])"
+
+
 def _unquoted(raw: str) -> str:
     """SQL for a raw value, and for what is inside where that is a string of JSON (arguments of a tool call)."""
     inner = f"JSONExtractString(concat('[',{raw},']'),1)"
@@ -127,16 +132,16 @@ def _part(p: str) -> str:
     identity = _any(q, "toolCallId", "id")
     call = (
         f"concat('{{\"type\":\"tool_call\",\"id\":',if({identity}='','null',{identity}),"
-        f"',\"name\":',{_any(q, 'toolName', 'name')},',\"arguments\":',{_unquoted(_any(q, 'input', 'args'))},'}}')"
+        f"',\"name\":',{_given(q, 'toolName', 'name')},',\"arguments\":',{_unquoted(_any(q, 'input', 'args'))},'}}')"
     )
     result = (
-        f'concat(\'{{"type":"tool_call_response","id":\',{_any(q, "toolCallId", "tool_use_id")},'
-        f"',\"response\":',{_any(q, 'output', 'result', 'content')},'}}')"
+        f'concat(\'{{"type":"tool_call_response","id":\',{_given(q, "toolCallId", "tool_use_id")},'
+        f"',\"response\":',{_given(q, 'output', 'result', 'content')},'}}')"
     )
     body = (
         f'multiIf(startsWith(p,\'"\'),concat(\'{{"type":"text","content":\',p,\'}}\'),'
         f"{kind} IN('\"text\"','\"input_text\"','\"output_text\"'),"
-        f'concat(\'{{"type":"text","content":\',{_any(q, "text", "content")},\'}}\'),'
+        f'concat(\'{{"type":"text","content":\',{_given(q, "text", "content")},\'}}\'),'
         f"{kind} IN('\"tool-call\"','\"tool_use\"'),{call},"
         f"{kind} IN('\"tool-result\"','\"tool_result\"'),{result},p)"
     )
@@ -157,7 +162,7 @@ def _parts(f: str) -> str:
         f'[concat(\'{{"type":"text","content":\',toJSONString({content}),\'}}\')])'
     )
     contents = _part(f"JSONExtractArrayRaw({f}['contents'])")
-    identity, tool = _any("t", "id", "toolCallId"), _any("t", "name", "toolName")
+    identity, tool = _any("t", "id", "toolCallId"), _given("t", "name", "toolName")
     arguments = _unquoted(f"if(a!='',a,{_any('t', 'arguments', 'input', 'args')})")
     call = (
         f"concat('{{\"type\":\"tool_call\",\"id\":',if({identity}='','null',{identity}),"
