@@ -14,7 +14,6 @@ from llmtrace_collector.receive.door import _judge_protobuf
 from llmtrace_collector.signals import Signal
 from support.otlp import CALL, key_values, request, span
 
-
 judge = partial(_judge_protobuf, change=None)
 """As where no redaction is configured."""
 
