@@ -115,7 +115,7 @@ def test_a_file_that_says_something_else_is_refused_with_a_sentence(tmp_path: Pa
 def test_a_wrong_table_or_a_store_that_does_not_run_is_said_in_one_sentence(own: Stack, tmp_path: Path) -> None:
     code, said = llmtrace(own, "data", "retention", "set", "sans", "3")
     assert (code, said.count("\n")) == (2, 1)
-    assert said.startswith('llmtrace data: "sans" is no table with a retention; these are: span_content,')
+    assert said.startswith('llmtrace data: "sans" is no table with a retention; these are: scores,')
     command = [sys.executable, "-m", "llmtrace.cli", "data", "retention", "show", "--data", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
