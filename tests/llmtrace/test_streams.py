@@ -351,12 +351,16 @@ def test_either_kind_of_deflate_is_read(wbits: int, traces: Any) -> None:
     assert _end_of(traces) == "completed"
 
 
-@needs_openai("3.0")
+# An older client leaves the errors of the HTTP library as they are.
+SEEN = (openai.APIError, httpx2.HTTPError)
+
+
 def test_of_a_damaged_stream_what_came_before_is_read_and_the_call_is_told(traces: Any) -> None:
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     pieces = [packer.compress(_delta("he")) + packer.flush(zlib.Z_SYNC_FLUSH), b"\xff" * 300]
-    with _streaming(pieces, **{"content-encoding": "gzip"}) as client, pytest.raises(openai.APIError):
+    with _streaming(pieces, **{"content-encoding": "gzip"}) as client, pytest.raises(SEEN):
         list(client.chat.completions.create(**CHAT, seed=7))
+    gc.collect()  # nor does it close a stream that it raises on: what holds it is the exception
     found = attributes(traces.one())
     assert failed(traces.one())
     assert found["gen_ai.response.model"] == "gpt-4o"
