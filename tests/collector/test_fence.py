@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmtrace_collector.database import error_code
-from llmtrace_collector.store.fence import nodes
+from llmtrace_collector.store.tree import nodes
 from support.otlp import post
 from support.services import Stack, stack_at
 

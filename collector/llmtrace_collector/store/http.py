@@ -41,6 +41,7 @@ from llmtrace_collector.database import DATABASE
 from llmtrace_collector.serving import instance
 from llmtrace_collector.store import confined, fence
 from llmtrace_collector.store.engine import Answer, Engine, EngineError
+from llmtrace_collector.store.tree import RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ STRANGER_LIMITS = {
     "timeout_overflow_mode": "throw",
 }
 """Set on every connection of a stranger, who may lower the numbers but not raise them."""
+
+MOST_THREADS = 64
+"""A stranger may ask for; more are not given."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -347,7 +351,7 @@ class StoreApp:
             sql = fence.judge(statement.text.decode(errors="replace"), statement.parameters, text)
             if statement.project:
                 fence.confine(sql, statement.parameters, text)
-        except fence.RefusedError as error:
+        except RefusedError as error:
             raise ClickHouseError(497, "ACCESS_DENIED", str(error)) from error
         confining = confined.settings(self._engine, statement.project) if statement.project else {}
         return self._engine.run(
@@ -452,9 +456,9 @@ def _settings(url: Mapping[str, str], *, owner: bool, project: str) -> dict[str,
 
 
 def _lowered(given: Mapping[str, str]) -> dict[str, str]:
-    """The stranger's settings, numbers of `STRANGER_LIMITS` only where they are lower."""
+    """The stranger's settings, numbers of `STRANGER_LIMITS` and threads only where they are lower."""
     kept = dict(given)
-    for name, most in STRANGER_LIMITS.items():
+    for name, most in {**STRANGER_LIMITS, "max_threads": str(MOST_THREADS)}.items():
         wanted = kept.pop(name, "")
         if most.isdigit() and wanted.isdigit() and 0 < int(wanted) < int(most):
             kept[name] = wanted
@@ -479,7 +483,8 @@ def _database(name: str, *, owner: bool, project: str) -> str:
 
 def _format(head: bytes, default: str) -> str:
     found = _TRAILING_FORMAT.search(head)
-    if found and _READS.match(head):
+    # The last words may also be those of a comment, or of `ORDER BY format DESC`.
+    if found and _READS.match(head) and found[1].decode().lower() in fence.FORMATS:
         return found[1].decode()
     name = default or "TabSeparated"
     if name.lower() not in fence.FORMATS:
