@@ -200,6 +200,7 @@ async def _refuse_early(writer: Writer, server: str) -> None:
         seconds = f"{_FIRST_ANSWER_S:.0f} s"
         log.warning("ClickHouse at %s is silent or slow (%s): accepted spans wait in the log", server, seconds)
     if writer.refusal:
+        await asyncio.to_thread(partial(writer.stop, drain_s=0.0))
         raise ConfigError(writer.refusal)
 
 

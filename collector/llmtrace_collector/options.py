@@ -37,6 +37,8 @@ class Option:
     """Another variable than that; '': none."""
     value: str = "PORT"
     """What stands for its value in --help."""
+    least: int = 1
+    """Of a number."""
 
     @property
     def flag(self) -> str:
@@ -137,6 +139,14 @@ OPTIONS = (
     ),
     Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
     Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
+    Option(
+        name="price_interval",
+        kind=int,
+        default=60,
+        value="SECONDS",
+        least=0,
+        help="seconds between looks for calls that came without a cost, to price them; 0: they stay without",
+    ),
     Option(name="config", kind=Path, default=None, value="FILE", help="a YAML file with any of these options by name"),
 )
 
@@ -166,6 +176,7 @@ class Options:
     redact_level: str
     rules: Path | None
     retention: Path | None
+    price_interval: int
     config: Path | None
 
     @property
@@ -235,7 +246,7 @@ def _convert(option: Option, value: Any, source: str) -> Any:
     if option.kind is bool:
         return _truth(value, source)
     if option.kind is int:
-        return _port(value, source) if option.name.endswith("_port") else _number(value, source)
+        return _port(value, source) if option.name.endswith("_port") else _number(value, source, option.least)
     if not isinstance(value, (str, Path)):
         raise ConfigError(f'{source}: "{value}" is not a text')
     return option.kind(value)
@@ -256,10 +267,10 @@ def _port(value: Any, source: str) -> int:
     return int(text)
 
 
-def _number(value: Any, source: str) -> int:
+def _number(value: Any, source: str, least: int) -> int:
     text = str(value)
-    if not text.isdecimal() or not 1 <= int(text) <= 2**31:
-        raise ConfigError(f'{source}: "{value}" is not a number from 1 on')
+    if not text.isdecimal() or not least <= int(text) <= 2**31:
+        raise ConfigError(f'{source}: "{value}" is not a number from {least} on')
     return int(text)
 
 

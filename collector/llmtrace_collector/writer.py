@@ -166,12 +166,14 @@ class Writer:
         self._client = None
         if isinstance(error, StoreRefusedError):
             self.refusal = str(error)
-        self.tried.set()
-        # By code: the text may name a file that is another one each time.
-        if not self.fault or error.code != self._told_code:
-            log.warning("%s; accepted spans wait in the log", error)
-        self._told_code = error.code
+        # A refusal at the first try ends the collector, which says so itself; if it has not waited, the next try tells.
+        if self.tried.is_set() or not self.refusal:
+            # By code: the text may name a file that is another one each time.
+            if not self.fault or error.code != self._told_code:
+                log.warning("%s; accepted spans wait in the log", error)
+            self._told_code = error.code
         self.fault = str(error)
+        self.tried.set()
 
     def _store(self, client: Client, segment: Segment) -> None:
         try:

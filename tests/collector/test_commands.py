@@ -290,6 +290,7 @@ def test_a_clickhouse_that_refuses_the_password_is_said_in_one_line(tmp_path: Pa
         done = llmtrace("up", *other.up_options(), "--no-dashboard", "--clickhouse", url)
         assert done.returncode == 2
         assert "refuses user 'someone': check the user and the password" in done.stderr
+        assert (done.stdout + done.stderr).count("check the user and the password") == 1
         assert "wr0ng" not in done.stdout + done.stderr
 
 
@@ -360,6 +361,31 @@ def test_doctor_finds_nothing_wrong_when_spans_arrive(tmp_path: Path) -> None:
         told = wait_for(lambda: (done := llmtrace(*where)).returncode and done.stdout, 60)
         assert "1 dead letters could not be stored" in told
         assert "-3 traces were accepted and are nowhere" in told
+
+
+def test_doctor_looks_into_the_store_that_the_variables_of_up_name(tmp_path: Path) -> None:
+    with stack_at(tmp_path) as stack:
+        stack.store()
+        stack.collector()
+        key = (stack.data / "store.key").read_text()
+        where = ["doctor", "--endpoint", stack.http_url]
+        post(f"{stack.http_url}/v1/traces", request(span()))
+        wait_for(lambda: stored(stack))
+        by_port = llmtrace(*where, LLMTRACE_STORE_PORT=str(stack.store_port))
+        assert "1 spans are stored" in by_port.stdout
+        (nobody,) = free_ports(1)
+        server = {
+            "LLMTRACE_CLICKHOUSE": stack.store_url.replace("//", "//llmtrace@"),
+            "LLMTRACE_STORE_PORT": str(nobody),
+        }
+        by_url = llmtrace(*where, **server, LLMTRACE_CLICKHOUSE_PASSWORD=key)
+        assert "1 spans are stored" in by_url.stdout
+        refused = llmtrace(*where, **server, LLMTRACE_CLICKHOUSE_PASSWORD="wr0ng")
+        assert refused.returncode == 1
+        assert f"the store at {stack.store_url} refuses user 'llmtrace': check the user" in refused.stdout
+        shown = llmtrace(*where, LLMTRACE_CLICKHOUSE=f"http://llmtrace:s3cret@127.0.0.1:{nobody}")
+        assert f"no store answers at http://127.0.0.1:{nobody}" in shown.stdout
+        assert "s3cret" not in shown.stdout + shown.stderr + llmtrace("doctor", "--help").stdout
 
 
 class Lying(BaseHTTPRequestHandler):

@@ -64,6 +64,8 @@ def test_every_option_can_come_from_its_variable(option: object, tmp_path: Path)
     [
         (["--http-port", "70000"], {}, '--http-port: "70000" is not a port; write a number from 1 to 65535'),
         ([], {"LLMTRACE_STORE_PORT": "abc"}, 'LLMTRACE_STORE_PORT: "abc" is not a port'),
+        (["--receivers", "0"], {}, '--receivers: "0" is not a number from 1 on'),
+        (["--price-interval", "-1"], {}, '--price-interval: "-1" is not a number from 0 on'),
         ([], {"LLMTRACE_NO_DASHBOARD": "maybe"}, 'LLMTRACE_NO_DASHBOARD: "maybe" is not yes or no'),
         (["--config", "/nowhere.yaml"], {}, "the config file /nowhere.yaml cannot be read: No such file"),
     ],

@@ -9,8 +9,10 @@ import argparse
 import email.utils
 import http.client
 import importlib.metadata
+import itertools
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
@@ -19,7 +21,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmtrace_collector.commands.terminal import guarded, say
-from llmtrace_collector.names import INGEST_KEY, VERSION_HEADER
+from llmtrace_collector.database import Address
+from llmtrace_collector.errors import ConfigError
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD, INGEST_KEY, VERSION_HEADER
+
+_CLICKHOUSE, _STORE_PORT = "LLMTRACE_CLICKHOUSE", "LLMTRACE_STORE_PORT"
+"""Those of `llmtrace up`: its table of options needs packages that the plain install has not."""
 
 _MOST_SKEW_S = 5.0
 _MOST_WAIT_S = 300.0
@@ -50,11 +57,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--endpoint", default=_endpoint(os.environ), help="where apps send spans (default: %(default)s)"
     )
-    parser.add_argument(
-        "--store-url", default="http://127.0.0.1:8123", help="the store to look into (default: %(default)s)"
-    )
+    where = f"the store to look into (default: {_CLICKHOUSE}, else the port {_STORE_PORT})"
+    parser.add_argument("--store-url", metavar="URL", help=where)
     given = parser.parse_args(argv)
-    return guarded("doctor", lambda: _examine(given.endpoint.rstrip("/"), given.store_url.rstrip("/")))
+    store_url = (given.store_url or _store_url(os.environ)).rstrip("/")
+    return guarded("doctor", lambda: _examine(given.endpoint.rstrip("/"), store_url))
 
 
 def _endpoint(environ: Mapping[str, str]) -> str:
@@ -65,9 +72,25 @@ def _endpoint(environ: Mapping[str, str]) -> str:
     )
 
 
+def _store_url(environ: Mapping[str, str]) -> str:
+    """Where `llmtrace up` with the same variables has its store."""
+    return environ.get(_CLICKHOUSE, "") or f"http://127.0.0.1:{environ.get(_STORE_PORT) or 8123}"
+
+
+def _address(url: str, environ: Mapping[str, str]) -> Address:
+    """The store at `url`, with the password for a user that is named, or for the server of the environment.
+
+    Raises:
+        ConfigError: `url` is no address of ClickHouse.
+    """
+    ours = "@" in url or url == environ.get(_CLICKHOUSE, "").rstrip("/")
+    return Address.parse(url, password=environ.get(CLICKHOUSE_PASSWORD, "") if ours else "")
+
+
 def _examine(endpoint: str, store_url: str) -> int:
     findings = []
-    for finding in (*_client(), *(_form(endpoint) or _collector(endpoint)), *(_form(store_url) or _store(store_url))):
+    steps = (_client(), _form(endpoint) or _collector(endpoint), _form(store_url) or _store(store_url))
+    for finding in itertools.chain.from_iterable(steps):
         say(f"{'ok   ' if finding.good else 'WRONG'}  {finding.text}")
         findings.append(finding)
     wrong = sum(not finding.good for finding in findings)
@@ -86,14 +109,15 @@ def _client() -> Iterator[Finding]:
 
 def _form(url: str) -> list[Finding]:
     """What is wrong with the text of an address; empty when nothing is."""
+    shown = re.sub(r"//[^@/]*@", "//***@", url)
     if "://" not in url:
-        return [Finding(good=False, text=f"{url} does not begin with http://: write http://{url}")]
+        return [Finding(good=False, text=f"{shown} does not begin with http://: write http://{shown}")]
     try:
         parts = urllib.parse.urlsplit(url)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    return [] if sound else [Finding(good=False, text=f"{url} is no address: write it like http://127.0.0.1:4318")]
+    return [] if sound else [Finding(good=False, text=f"{shown} is no address: write it like http://127.0.0.1:4318")]
 
 
 def _collector(endpoint: str) -> Iterator[Finding]:
@@ -178,15 +202,25 @@ def _clock(date: str) -> Finding:
 
 
 def _store(url: str) -> Iterator[Finding]:
-    if _ask(f"{url}/ping").status != 200:
-        yield Finding(good=False, text=f"no store answers at {url}: start it with `llmtrace up`, or give --store-url")
+    try:
+        address = _address(url, os.environ)
+    except ConfigError as error:
+        yield Finding(good=False, text=str(error))
+        return
+    if _ask(f"{address.shown}/ping").status != 200:
+        text = f"no store answers at {address.shown}: start it with `llmtrace up`, or give --store-url"
+        yield Finding(good=False, text=text)
         return
     sql = "SELECT count() AS n, toString(max(received_at)) AS newest FROM llmtrace.spans FORMAT JSONEachRow"
-    reply = _ask(f"{url}/?{urllib.parse.urlencode({'query': sql})}")
+    headers = {"x-clickhouse-user": address.username, "x-clickhouse-key": address.password}
+    reply = _ask(f"{address.shown}/?{urllib.parse.urlencode({'query': sql})}", headers=headers)
+    if reply.status in {401, 403}:
+        text = f"the store at {address.shown} refuses user {address.username!r}: check the user and the password"
+        yield Finding(good=False, text=text)
+        return
     if reply.status != 200:
-        yield Finding(
-            good=False, text=f"the store at {url} cannot be read: {reply.body.decode(errors='replace')[:200].strip()}"
-        )
+        told = reply.body.decode(errors="replace")[:200].strip()
+        yield Finding(good=False, text=f"the store at {address.shown} cannot be read: {told}")
         return
     row = json.loads(reply.body)
     if not int(row["n"]):

@@ -107,6 +107,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
         arguments += ["--retention", str(options.retention)]
     arguments += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
     arguments += ["--redact", options.redact, "--redact-level", options.redact_level]
+    arguments += ["--price-interval", str(options.price_interval)]
     arguments += ["--status-port", str(options.status_port)] if reach.tls.cert else []
     scheme = "https" if reach.tls.cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
