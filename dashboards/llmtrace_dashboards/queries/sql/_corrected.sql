@@ -1,4 +1,4 @@
-    count() AS stored,
-    toUInt64(round(sum(sampling_weight))) AS calls,
-    toUInt64(round(sumIf(sampling_weight, status_code = 'ERROR'))) AS errors,
-    toUInt64(round(sumIf(sampling_weight, status_code != 'ERROR' AND isNull(spans.cost_usd)))) AS unpriced,
+    countIf(is_stored) AS stored,
+    toUInt64(round(sumIf(weight, is_stored))) AS calls,
+    toUInt64(round(sumIf(weight, is_stored AND failed))) AS errors,
+    toUInt64(greatest(0, round(sum(weight * without_cost)))) AS unpriced,

@@ -2,12 +2,8 @@
 SELECT
     intDiv(toUnixTimestamp64Milli(timestamp), {bucket_ms:Int64}) * {bucket_ms:Int64} AS bucket_ms,
 -- include: _corrected
-    sum(ifNull(spans.corrected_cost_usd, 0)) AS cost_usd
-FROM spans
-WHERE
-        is_call AND
--- include: _in_range
--- include: _filters
+    sum(ifNull(cost, 0)) AS cost_usd
+-- include: _calls
 GROUP BY bucket_ms
 ORDER BY bucket_ms
 LIMIT 1000

@@ -2,13 +2,9 @@
 SELECT
     if(timestamp >= fromUnixTimestamp64Milli({split_ms:Int64}, 'UTC'), 'now', 'before') AS period,
 -- include: _corrected
-    sum(spans.corrected_cost_usd) AS cost_usd,
-    toUInt64(round(sum(spans.input_tokens * sampling_weight))) AS input_tokens,
-    toUInt64(round(sum(spans.output_tokens * sampling_weight))) AS output_tokens
-FROM spans
-WHERE
-        is_call AND
--- include: _in_range
--- include: _filters
+    sum(cost) AS cost_usd,
+    toUInt64(round(sum(tokens_in * weight))) AS input_tokens,
+    toUInt64(round(sum(tokens_out * weight))) AS output_tokens
+-- include: _calls
 GROUP BY period
 LIMIT 2
