@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from llmtrace_collector.errors import StoreDownError
 from llmtrace_collector.gate import Gate
+from llmtrace_collector.pricing import book
+from llmtrace_collector.pricing.batches import Batches, Change
 from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.upkeep import export, importing
 from llmtrace_collector.upkeep.tables import ROLLUPS
@@ -120,6 +123,43 @@ def test_an_import_that_dies_after_each_file_is_stored_takes_every_file_once(
     assert all(not each.taken for each in importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None))
     assert other.reader().query("SELECT count(), uniqExact(span_id) FROM spans").first_row == (60, 60)
     assert other.reader().command("SELECT sum(calls) FROM spend_1m") == 60
+
+
+def test_costs_found_out_later_come_along_and_make_the_same_sums_however_the_import_is_cut_short(
+    other: Stack, tmp_path: Path
+) -> None:
+    with stack_at(tmp_path / "source") as source:
+        source.folder.mkdir()
+        source.store()
+        client = source.owner()
+        client.database = "system"
+        migrate(client)
+        hour = export.datetime.now(export.UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+        names = ["project", "timestamp", "trace_id", "span_id", "is_call", "operation", "provider", "model"]
+        names += ["response_model", "user_id", "input_tokens", "output_tokens"]
+        models = ("gpt-4o-2024-08-06", "o3-2025-04-16", "no-such-model")
+        for project in ("p", "q"):
+            rows = [
+                [project, hour + timedelta(minutes=n), f"{n // 2:032x}", f"{n:016x}", True, "chat", "openai", model]
+                for n, model in enumerate(models * 10)
+            ]
+            rows = [[*row, row[-1], f"u{n % 4}", 1000 * n, 10] for n, row in enumerate(rows)]
+            client.insert("spans", rows, column_names=names)
+        batches = Batches(client, book.load(None))
+        assert batches.price(hour, Change(reason="first", who="tests")).spans == 40
+        start, end = hour - timedelta(days=1), hour + timedelta(days=1)
+        manifest = export.export(client, ["spans", "cost_adjustments"], start, end, tmp_path / "e")
+        assert len(manifest.files) == 4
+        for _ in manifest.files:
+            with pytest.raises(StoreDownError):
+                list(importing.bring_in(Cut(other.owner()), tmp_path / "e", who="", gate=None))  # type: ignore[arg-type]
+        for _ in range(2):
+            list(importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None))
+        for table in ("spans", "cost_adjustments", "costs", *(rollup.name for rollup in ROLLUPS)):
+            for project in ("p", "q"):
+                assert fingerprint(other, table, project) == fingerprint(source, table, project), table
+        assert other.reader().command("SELECT sum(unpriced) FROM span_1h") == 20
+        assert Batches(other.owner(), book.load(None)).price(hour, Change(reason="first", who="tests")).spans == 0
 
 
 def test_what_was_deleted_after_the_export_is_deleted_again_after_its_import(stack: Stack, tmp_path: Path) -> None:

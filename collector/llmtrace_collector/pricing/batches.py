@@ -185,17 +185,7 @@ def _settle(client: Client, batch: str, hour: datetime, about: dict[str, Any]) -
         f"batch = {literal(batch)} AND timestamp >= toDateTime({int(start.timestamp())}, 'UTC')"
         f" AND timestamp < toDateTime({int(end.timestamp())}, 'UTC')"
     )
-    for rollup in ROLLUPS:
-        select = client.query(
-            "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
-            parameters={"database": DATABASE, "view": f"{rollup}_later"},
-        ).result_rows[0][0]
-        columns = ", ".join(row[0] for row in client.query(f"DESCRIBE ({select})").result_rows)
-        client.command(
-            f"INSERT INTO {rollup} ({columns}) SELECT {columns} FROM ({select})"
-            f" SETTINGS additional_table_filters = {{'{DATABASE}.cost_adjustments': {literal(of_batch)}}}",
-            settings={**_ONE_BLOCK, "insert_deduplication_token": f"{batch}-{rollup}"},
-        )
+    add_up(client, of_batch, batch)
     given = {"batch": batch, "hour": hour, "start": start, "end": end}
     given |= {"reason": about["reason"], "who": about["changed_by"], "book": about["book"]}
     client.command(_sql("done"), parameters=given)
@@ -205,6 +195,21 @@ def _settle(client: Client, batch: str, hour: datetime, about: dict[str, Any]) -
     )
     (row,) = client.query(sql, parameters=given).result_rows
     return Changed(spans=row[0], old_usd=row[1], new_usd=row[2])
+
+
+def add_up(client: Client, where: str, token: str) -> None:
+    """Adds to every rollup what the rows of `cost_adjustments` change for which the SQL `where` holds; once a token."""
+    for rollup in ROLLUPS:
+        select = client.query(
+            "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
+            parameters={"database": DATABASE, "view": f"{rollup}_later"},
+        ).result_rows[0][0]
+        columns = ", ".join(row[0] for row in client.query(f"DESCRIBE ({select})").result_rows)
+        client.command(
+            f"INSERT INTO {rollup} ({columns}) SELECT {columns} FROM ({select})"
+            f" SETTINGS additional_table_filters = {{'{DATABASE}.cost_adjustments': {literal(where)}}}",
+            settings={**_ONE_BLOCK, "insert_deduplication_token": f"{token}-{rollup}"},
+        )
 
 
 def _pending(client: Client) -> list[dict[str, Any]]:

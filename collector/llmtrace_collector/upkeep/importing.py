@@ -1,5 +1,10 @@
 """Import of an export: each file exactly once, projects kept, rollups made by the same views as ever.
 
+    cost_adjustments, rows alone -> spans -> everything else -> what the costs of the first change in the rollups
+
+Costs that were found out later come before the spans, so that nobody prices these meanwhile, and go into the rollups
+after them, because names of users are looked up there.
+
 A file is one insert under a token made of its SHA-256, so a repeated or interrupted import changes nothing while the
 tables remember the token; the table `imports` remembers the file for good: noted before with 0 rows, and after. Rows
 that were deleted after the export began are deleted again.
@@ -17,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from llmtrace_collector.errors import CollectorError, ConfigError
 from llmtrace_collector.gate import Gate
+from llmtrace_collector.pricing.batches import add_up
 from llmtrace_collector.upkeep import deletion, orders
 from llmtrace_collector.upkeep.export import File, Manifest
 from llmtrace_collector.upkeep.selection import moment
@@ -38,8 +44,10 @@ _SETTINGS = {
     "max_insert_threads": 1,
 }
 
-_IN_ORDER = [table.name for table in reversed(KEPT)]
-"""Spans first: so an import that is cut short never has bodies without their spans."""
+_COSTS = "cost_adjustments"
+
+_IN_ORDER = [_COSTS, *(table.name for table in reversed(KEPT) if table.name != _COSTS)]
+"""Spans before all that belongs to them: so an import that is cut short never has bodies without their spans."""
 
 
 class DamagedExportError(CollectorError):
@@ -81,6 +89,7 @@ def bring_in(client: Client, folder: Path, *, who: str, gate: Gate | None, overl
     """
     manifest = check(folder)
     files = sorted(manifest.files, key=lambda file: (_IN_ORDER.index(file.table), file.name))
+    costs: list[File] = []
     for file in files:
         begun = _noted(client, file)
         if begun:
@@ -91,9 +100,27 @@ def bring_in(client: Client, folder: Path, *, who: str, gate: Gate | None, overl
         _note(client, file, who, rows=0)
         with gate.passing() if gate else nullcontext():
             _insert(client, folder, manifest, file)
+        if file.table == _COSTS:
+            costs.append(file)
+            continue
+        _note(client, file, who, rows=file.rows)
+        yield Imported(file=file, taken=True)
+    for file in costs:
+        with gate.passing() if gate else nullcontext():
+            add_up(client, _rows_of(folder, file), f"import:{file.sha256}")
         _note(client, file, who, rows=file.rows)
         yield Imported(file=file, taken=True)
     _delete_again(client, datetime.fromisoformat(manifest.exported_at), gate)
+
+
+def _rows_of(folder: Path, file: File) -> str:
+    """SQL for the rows of `cost_adjustments` that are of this file."""
+    from pyarrow.parquet import read_table
+
+    told = read_table(folder / file.name, columns=["batch"])  # type: ignore[no-untyped-call]
+    batches = ", ".join(literal(name) for name in sorted(set(told.column("batch").to_pylist())))
+    start, end = moment(datetime.fromisoformat(file.start)), moment(datetime.fromisoformat(file.end))
+    return f"project = {literal(file.project)} AND timestamp >= {start} AND timestamp < {end} AND batch IN ({batches})"
 
 
 def _insert(client: Client, folder: Path, manifest: Manifest, file: File) -> None:
