@@ -178,17 +178,22 @@ def _parts(f: str) -> str:
 
 
 def _message(role: str) -> str:
-    """SQL for one GenAI message from the raw fields `f` of a chat message."""
+    """SQL for one GenAI message from the raw fields `f` of a chat message; one that is of that form stays as it is.
+
+    A role that is no text and parts that are no list are not taken for what their names say.
+    """
     spoken = (
-        f"multiIf(f['role']!='',f['role'],f['type']='\"human\"','\"user\"',f['type']='\"ai\"','\"assistant\"',"
-        f"f['type'] IN('\"system\"','\"tool\"'),f['type'],f['event_role']!='',f['event_role'],{role})"
+        "multiIf(startsWith(f['role'],'\"'),f['role'],"
+        "f['type']='\"human\"','\"user\"',f['type']='\"ai\"','\"assistant\"',"
+        f"f['type'] IN('\"system\"','\"tool\"'),f['type'],startsWith(f['event_role'],'\"'),f['event_role'],{role})"
     )
+    parts = f"if(startsWith(f['parts'],'['),f['parts'],concat('[',arrayStringConcat({_parts('f')},','),']'))"
     made = (
-        f"concat('{{\"role\":',{spoken},',\"parts\":[',arrayStringConcat({_parts('f')},','),']',"
+        f"concat('{{\"role\":',{spoken},',\"parts\":',{parts},"
         "if(f['name'] IN('','null'),'',concat(',\"name\":',f['name'])),"
         "if(f['finish_reason'] IN('','null'),'',concat(',\"finish_reason\":',f['finish_reason'])),'}')"
     )
-    return f"if(f['parts']!='',m,{made})"
+    return f"if(startsWith(f['parts'],'[')AND startsWith(f['role'],'\"'),m,{made})"
 
 
 def genai(sides: str, roles: str) -> str:
