@@ -53,6 +53,11 @@ COMMANDS = {
         help="how long data is kept; delete, export and import it",
         extra="all",
     ),
+    "webhooks": Command(
+        module="llmtrace_collector.commands.webhooks",
+        help="channels of alerts: list, test, redeliver; verify what was received",
+        extra="all",
+    ),
     "wal": Command(
         module="llmtrace_collector.commands.wal",
         help="look into the write-ahead log, check it, send dead letters again",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from llmtrace_collector import tls
 from llmtrace_collector.access.register import Register
+from llmtrace_collector.channels import Allowed, Gateway, Sender
 from llmtrace_collector.database import DATABASE, Address, connect
 from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.errors import ConfigError, StoreDownError
@@ -39,7 +40,7 @@ from llmtrace_collector.upkeep.custodian import Custodian
 from llmtrace_collector.wal import Wal, WalLimits
 from llmtrace_collector.wal.places import receivers_in
 from llmtrace_collector.wal.wal import recover_receiver
-from llmtrace_collector.watch import Watch, load
+from llmtrace_collector.watch import RuleSource, Watch
 from llmtrace_collector.writer import Writer
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def main() -> int:
     parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
     parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
     parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
+    parser.add_argument("--notify-allow", default="", help="where alerts may go though it is not public")
     parser.add_argument("--retention", type=Path, help="how long data is kept, YAML")
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
@@ -85,7 +87,8 @@ def main() -> int:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     folder = DataFolder(arguments.data)
-    rules = load(arguments.rules) if arguments.rules else ()
+    source = RuleSource(arguments.rules) if arguments.rules else None
+    gateway = Gateway(Allowed.parse(arguments.notify_allow))
     change = changer(arguments.redact, arguments.redact_level)
     origins = Origins.parse(arguments.cors_origins)
     kept = retention.load(arguments.retention) if arguments.retention else []
@@ -112,11 +115,14 @@ async def _serve(arguments: argparse.Namespace) -> None:
         writer.start()
         await _refuse_early(writer, arguments.clickhouse and address.shown)
         watch = Watch(
-            rules=rules,
+            rules=source.found.rules if source else (),
+            channels=source.found.channels if source else (),
             connect=partial(_connect, own_store, address),
             state_path=folder.watch,
             dashboard_url=arguments.dashboard_url,
             interval_s=arguments.watch_interval,
+            post=Sender(gateway),
+            changed=source.changed if source else None,
         )
         custodian = Custodian(
             connect=partial(_connect, own_store, address), address=address, folder=folder, settings=kept

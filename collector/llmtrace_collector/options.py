@@ -138,6 +138,13 @@ OPTIONS = (
         help="what is looked for then: `secrets`, `personal` (secrets too) or `all` (IP addresses too)",
     ),
     Option(name="rules", kind=Path, default=None, value="FILE", help="the alert rules, a YAML file"),
+    Option(
+        name="notify_allow",
+        kind=str,
+        default="",
+        value="HOSTS",
+        help="hosts, addresses and networks that alerts may go to though they are not public, separated by commas",
+    ),
     Option(name="retention", kind=Path, default=None, value="FILE", help="how long data is kept, a YAML file"),
     Option(
         name="price_interval",
@@ -175,6 +182,7 @@ class Options:
     redact: str
     redact_level: str
     rules: Path | None
+    notify_allow: str
     retention: Path | None
     price_interval: int
     config: Path | None

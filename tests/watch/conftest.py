@@ -14,7 +14,7 @@ import pytest
 
 from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.watch import Rule, Watch
-from watch.helpers import Clock, Engine, Receiver, Request
+from watch.helpers import Clock, Engine, Receiver, Request, local_sender
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -88,6 +88,7 @@ def make_watch(engine: Engine, clock: Clock, tmp_path: Path) -> Iterator[MakeWat
             "dashboard_url": "http://localhost:8501",
             "clock": clock,
             "random": Random(len(made)),
+            "post": local_sender(),
         }
         made.append(Watch(rules=rules, **(defaults | options)))
         return made[-1]

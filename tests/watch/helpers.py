@@ -12,10 +12,11 @@ from typing import Any
 
 from standardwebhooks import Webhook as Verifier
 
+from llmtrace_collector.channels import Allowed, Channel, Gateway, Sender, Webhook
+from llmtrace_collector.channels.signing import key_of
 from llmtrace_collector.errors import StoreDownError
 from llmtrace_collector.watch import Watch
-from llmtrace_collector.watch.rule import Rule, Spend, Webhook
-from llmtrace_collector.watch.signing import key_of
+from llmtrace_collector.watch.rule import Rule, Spend
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode()
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
@@ -96,17 +97,23 @@ class Engine:
         return list(self.client.query(sql).named_results())
 
 
+def local_sender(*, timeout_s: float = 15.0) -> Sender:
+    """The network with loopback allowed, where the tests' receivers are."""
+    return Sender(Gateway(Allowed.parse("127.0.0.0/8")), timeout_s=timeout_s)
+
+
 def rule(
     *urls: str,
+    channels: tuple[Channel, ...] = (),
     name: str = "daily-cap",
     limit: str = "5",
     group_by: tuple[str, ...] = ("user",),
     window: timedelta = timedelta(hours=24),
     hold: timedelta = timedelta(0),
 ) -> Rule:
-    webhooks = tuple(Webhook(url=url, key=key_of(SECRET)) for url in urls)
+    webhooks = tuple(Webhook(url=url, keys=(key_of(SECRET),)) for url in urls)
     condition = Spend(window=window, limit_usd=Decimal(limit))
-    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, webhooks=webhooks)
+    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, channels=webhooks + channels)
 
 
 def run(watch: Watch) -> int:

@@ -48,7 +48,7 @@ def test_a_removed_rule_whose_webhook_is_gone_too_fails_its_notice_for_all_to_se
     [row] = engine.rows("SELECT outcome, error FROM alert_deliveries ORDER BY timestamp, attempt DESC LIMIT 1 OFFSET 1")
     assert row == {
         "outcome": "failed",
-        "error": "no rule names this webhook any more, so there is no secret to sign with",
+        "error": "the rules name this channel no more, so its address and secret are not known",
     }
 
 

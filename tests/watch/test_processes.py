@@ -20,13 +20,15 @@ CHILD = """
 import sys
 from pathlib import Path
 from llmtrace_collector.errors import StoreDownError
+from llmtrace_collector.channels import Allowed, Gateway, Sender
 from llmtrace_collector.watch import Watch, load
 
 def connect():
     raise StoreDownError("there is no store in this process")
 
 folder = Path(sys.argv[1])
-watch = Watch(rules=load(folder / "rules.yaml"), connect=connect, state_path=folder / "watch.db", dashboard_url="http://localhost")
+watch = Watch(rules=load(folder / "rules.yaml"), connect=connect, state_path=folder / "watch.db", dashboard_url="http://localhost",
+              post=Sender(Gateway(Allowed.parse("127.0.0.1"))))
 print("dealt with", watch.deliver_due(), watch.health()["outbox"])
 watch.stop()
 """

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtrace_collector.watch.retries import JITTER, SCHEDULE_S, Answer, Verdict, asked_delay, delay_after, judge
+from llmtrace_collector.channels import Answer
+from llmtrace_collector.watch.retries import JITTER, SCHEDULE_S, Verdict, asked_delay, delay_after, judge
 from watch.helpers import NOON
 
 

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtrace_collector.channels.signing import key_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.watch import durations
 from llmtrace_collector.watch.rule import GROUP_KEYS, Rule
 from llmtrace_collector.watch.rules import load
-from llmtrace_collector.watch.signing import key_of
 from watch.helpers import SECRET
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,14 +62,14 @@ def test_every_key_is_read(read):
     assert found.group_by == ("user", "model")
     assert (found.condition.window, found.hold) == (timedelta(hours=24), timedelta(minutes=10))
     assert found.condition.limit_usd == Decimal(5)
-    [webhook] = found.webhooks
-    assert (webhook.url, webhook.key) == ("https://example.com/hook?token=hidden", key_of(SECRET))
+    [webhook] = found.channels
+    assert (webhook.url, webhook.keys) == ("https://example.com/hook?token=hidden", (key_of(SECRET),))
     assert str(webhook) == "https://example.com"
 
 
 def test_group_by_for_and_webhooks_may_be_absent(read):
     [found] = read("rules: [{name: all, kind: spend, window: 7d, limit_usd: 0.5}]")
-    assert (found.group_by, found.hold, found.webhooks) == ((), timedelta(0), ())
+    assert (found.group_by, found.hold, found.channels) == ((), timedelta(0), ())
 
 
 @pytest.mark.parametrize("text", ["", "rules:", "rules: []", "# nothing yet"])
@@ -80,7 +80,7 @@ def test_a_file_without_rules_is_sound(read, text):
 @pytest.mark.parametrize("form", ["secret: ${HOOK_SECRET}", "secret: '${HOOK_SECRET}'", "secret_env: HOOK_SECRET"])
 def test_secrets_come_from_the_environment(read, form):
     [found] = read(SOUND.replace(f"secret: {SECRET}", form), HOOK_SECRET=SECRET)
-    assert found.webhooks[0].key == key_of(SECRET)
+    assert found.channels[0].keys == (key_of(SECRET),)
 
 
 rule_documents = st.fixed_dictionaries(
@@ -109,7 +109,7 @@ def as_document(rule: Rule) -> dict[str, Any]:
         "window": durations.write(rule.condition.window),
         "limit_usd": rule.condition.limit_usd,
         "for": durations.write(rule.hold),
-        "webhooks": [webhook.url for webhook in rule.webhooks],
+        "webhooks": [webhook.url for webhook in rule.channels],
     }
 
 
@@ -176,7 +176,7 @@ def test_any_content_is_read_or_refused_in_sentences(tmp_path_factory, content):
         ("https://", "https://bob:hidden@", 'webhooks[0].url: "https://example.com" comes with a user or password'),
         ("https://example.com", "https://example.com:99999", "webhooks[0].url: cannot be read as a URL"),
         ("https://example.com/hook?", "example.com/hook?", 'is not an http or https URL; write it like https://exam'),
-        ("hook?", "my hook?", 'has a blank, a "#" or a character beyond ASCII; percent-encode it'),
+        ("hook?", "my hook?", 'has a blank, a "#", a backslash or a character beyond ASCII; percent-encode it'),
         (f"\n        secret: {SECRET}", "", "webhooks[0].secret: is missing and unsigned webhooks are not offered"),
         (SECRET, "hidden", 'webhooks[0].secret: the secret does not begin with "whsec_"; make one with: python -c'),
         (SECRET, "whsec_hidden!", 'webhooks[0].secret: what follows "whsec_" is not base64'),

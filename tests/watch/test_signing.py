@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from llmtrace_collector.watch.signing import headers, key_of
+from llmtrace_collector.channels.signing import headers, key_of
 
 keys = st.binary(min_size=16, max_size=64)
 
@@ -23,14 +23,14 @@ def secret_of(key: bytes) -> str:
 @given(keys, st.dictionaries(st.text(), st.text()), st.integers(-290, 290))
 def test_the_reference_implementation_verifies(key, content, skew_s):
     body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-    found = headers(key, message_id="msg_1", timestamp_s=int(time.time()) + skew_s, body=body)
+    found = headers([key], message_id="msg_1", timestamp_s=int(time.time()) + skew_s, body=body)
     Webhook(secret_of(key)).verify(body, found)
 
 
 @given(keys, st.sampled_from(["webhook-id", "webhook-timestamp", "body"]))
 def test_a_change_of_anything_signed_is_refused(key, changed):
     body, now = b"{}", int(time.time())
-    found = headers(key, message_id="msg_1", timestamp_s=now, body=body)
+    found = headers([key], message_id="msg_1", timestamp_s=now, body=body)
     other = {"webhook-id": "msg_2", "webhook-timestamp": str(now + 1)}
     sent = found | {name: value for name, value in other.items() if name == changed}
     with pytest.raises(WebhookVerificationError, match="No matching signature"):
@@ -45,7 +45,7 @@ def test_a_secret_is_read_with_and_without_padding(key):
 def test_the_worked_example_of_the_specification():
     """From spec/standard-webhooks.md: the secret, id, timestamp and body of the reference libraries' tests."""
     found = headers(
-        key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        [key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")],
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         timestamp_s=1614265330,
         body=b'{"test": 2432232314}',

@@ -62,7 +62,9 @@ def _run(options: Options, given: argparse.Namespace) -> int:
     fresh = not folder.watch.exists()
     (folder.path / "DEMO").touch()
     with WebhookReceiver() as receiver:
-        options = replace(options, rules=_rules_file(folder.path, options, receiver, fresh=fresh))
+        allow = ",".join(filter(None, (options.notify_allow, "127.0.0.1")))
+        rules = _rules_file(folder.path, options, receiver, fresh=fresh)
+        options = replace(options, rules=rules, notify_allow=allow)
         stop = stop_on_signals()
         supervisor = supervise(options, watch_interval_s=1.0)
         player: subprocess.Popen[bytes] | None = None
@@ -106,16 +108,17 @@ def _rules_file(folder: Path, options: Options, receiver: WebhookReceiver, *, fr
     }
     file = folder / "demo-rules.yaml"
     file.touch(mode=0o600)
-    file.write_text(yaml.safe_dump({"rules": [*_own_rules(options.rules), budget]}, sort_keys=False), encoding="utf-8")
+    own = _own_rules(options.rules)
+    content = own | {"rules": [*(own.get("rules") or []), budget]}
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file
 
 
-def _own_rules(path: Path | None) -> list[Any]:
+def _own_rules(path: Path | None) -> dict[str, Any]:
     if path is None:
-        return []
+        return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return list(content.get("rules") or [])
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
         raise ConfigError(f"the rule file {path} cannot be read: {error}") from error
 

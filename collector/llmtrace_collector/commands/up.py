@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from llmtrace_collector.channels import Allowed
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.database import Address
 from llmtrace_collector.doors import Reach, guard_of
@@ -64,6 +65,7 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
     """
     Origins.parse(options.cors_origins)
     changer(options.redact, options.redact_level)
+    Allowed.parse(options.notify_allow)
     if options.rules:
         load(options.rules)
     if options.retention:
@@ -101,6 +103,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
     arguments += ["--watch-interval", str(watch_interval_s), "--cors-origins", options.cors_origins]
     server_arguments, environ = _server(options)
     arguments += server_arguments
+    arguments += ["--notify-allow", options.notify_allow]
     if options.rules:
         arguments += ["--rules", str(options.rules)]
     if options.retention:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from llmtrace_collector.watch.rule import Webhook
+    from llmtrace_collector.channels import Channel
     from llmtrace_collector.watch.transition import Transition
 
 
@@ -59,7 +59,7 @@ def counts(db: sqlite3.Connection) -> dict[str, int]:
     return {row["state"]: row["n"] for row in db.execute(SQL["count_live"])}
 
 
-def record(db: sqlite3.Connection, transition: Transition, webhooks: Sequence[Webhook], dashboard_url: str) -> None:
+def record(db: sqlite3.Connection, transition: Transition, channels: Sequence[Channel], dashboard_url: str) -> None:
     """Writes a transition down with all that follows from it; the caller's transaction makes it one step."""
     identity = {"rule": transition.rule, "group_key": transition.key}
     if transition.state in {State.PENDING, State.FIRING}:
@@ -69,7 +69,7 @@ def record(db: sqlite3.Connection, transition: Transition, webhooks: Sequence[We
     if transition.decision.notify:
         content = notices.body(transition, dashboard_url)
         if transition.state is State.FIRING:
-            outbox.put(db, transition, webhooks, content)
+            outbox.put(db, transition, channels, content)
         else:
             outbox.put_resolving(db, transition, content)
     mirror.put_event(db, transition, notices.link(transition, dashboard_url))

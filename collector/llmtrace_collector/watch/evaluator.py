@@ -64,6 +64,12 @@ class Evaluator:
         self.last_evaluation: datetime | None = None
         """When every rule that was due had last been looked at with success."""
 
+    def replace(self, rules: Sequence[Rule]) -> None:
+        """Other rules from the next evaluation on; alerts of rules that are gone end there."""
+        self._rules = {rule.name: rule for rule in rules}
+        self._scans = spend.plan(rules)
+        self._not_before.clear()
+
     def evaluate(self, *, paced: bool) -> int:
         """Evaluates every rule, `paced` only those whose scan is not resting; returns the number of transitions."""
         moved = self._end_orphans()
@@ -147,5 +153,5 @@ class Evaluator:
             fired_event=event_id if fired else change.fired_event,
         )
         rule = self._rules.get(change.rule)
-        alerts.record(db, transition, rule.webhooks if rule else (), self._dashboard_url)
+        alerts.record(db, transition, rule.channels if rule else (), self._dashboard_url)
         self._counters.transitions += 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SQL = statements("journal.sql")
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Journal:
@@ -53,7 +53,8 @@ class Journal:
             raise ConfigError(f"{path} has version {version}, this llmtrace knows {_VERSION}: upgrade llmtrace")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(f"BEGIN IMMEDIATE; {SQL['schema']} PRAGMA user_version = {_VERSION}; COMMIT;")
+        upgrade = SQL["upgrade_1"] if version == 1 else ""
+        self._db.executescript(f"BEGIN IMMEDIATE; {SQL['schema']} {upgrade} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

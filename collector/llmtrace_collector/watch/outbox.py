@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
-    from llmtrace_collector.watch.rule import Webhook
+    from llmtrace_collector.channels import Channel
     from llmtrace_collector.watch.transition import Transition
 
 KEPT = timedelta(days=30)
 """How long notices that are done with stay for inspection."""
 
 
-def put(db: sqlite3.Connection, transition: Transition, webhooks: Sequence[Webhook], body: bytes) -> None:
-    """A notice for each of `webhooks`, due at once."""
-    for webhook in webhooks:
+def put(db: sqlite3.Connection, transition: Transition, channels: Sequence[Channel], body: bytes) -> None:
+    """A notice for each of `channels`, due at once."""
+    for channel in channels:
         row = _row(transition, body) | {
             "resolves": None,
             "rule": transition.rule,
             "group_key": transition.key,
-            "endpoint": webhook.endpoint,
-            "webhook": webhook.shown,
+            "endpoint": channel.endpoint,
+            "webhook": str(channel),
         }
         db.execute(SQL["put_notice"], row)
 
 
 def put_resolving(db: sqlite3.Connection, transition: Transition, body: bytes) -> None:
-    """A notice for each receiver of the firing, whatever the rule's webhooks are by now."""
+    """A notice for each receiver of the firing, whatever the rule's channels are by now."""
     db.execute(SQL["put_resolving_notices"], _row(transition, body) | {"resolves": transition.fired_event})
     db.execute(SQL["prune_notices"], {"before_ms": to_ms(transition.at - KEPT)})
 
@@ -71,23 +71,63 @@ def settle(db: sqlite3.Connection, notice_id: int, status: str, due: datetime) -
     db.execute(SQL["settle"], {"notice_id": notice_id, "status": status, "due_ms": to_ms(due)})
 
 
-def throttle(db: sqlite3.Connection, endpoint: str, until: datetime) -> None:
-    """Leaves a receiver alone until then, whatever is due."""
-    db.execute(SQL["throttle"], {"endpoint": endpoint, "not_before_ms": to_ms(until)})
+def fail_endpoint(db: sqlite3.Connection, channel: Channel, not_before: datetime) -> int:
+    """Notes that a receiver failed and is left alone until then; how many failures in a row that makes."""
+    row = {"endpoint": channel.endpoint, "target": channel.target, "not_before_ms": to_ms(not_before)}
+    db.execute(SQL["fail_endpoint"], row)
+    return failures_of(db, channel.endpoint)
 
 
-def disable(db: sqlite3.Connection, endpoint: str, now: datetime) -> None:
-    """Sends nothing to a receiver any more: it answered 410."""
-    db.execute(SQL["disable"], {"endpoint": endpoint, "now_ms": to_ms(now)})
+def failures_of(db: sqlite3.Connection, endpoint: str) -> int:
+    """How often a receiver has failed in a row."""
+    found = db.execute(SQL["failures_of"], {"endpoint": endpoint}).fetchone()
+    return found["failures"] if found else 0
 
 
-def recover(db: sqlite3.Connection, now: datetime, known_endpoints: Iterable[str]) -> None:
-    """At start: makes unrecorded attempts due again and forgets receivers that no rule names any more."""
+def restore_endpoint(db: sqlite3.Connection, endpoint: str) -> None:
+    """Notes that a receiver works."""
+    db.execute(SQL["restore_endpoint"], {"endpoint": endpoint})
+
+
+def disable(db: sqlite3.Connection, channel: Channel, now: datetime, why: str) -> None:
+    """Sends nothing to a receiver any more."""
+    row = {"endpoint": channel.endpoint, "target": channel.target, "now_ms": to_ms(now), "why": why}
+    db.execute(SQL["disable"], row)
+
+
+def disabled(db: sqlite3.Connection) -> set[str]:
+    """The receivers that nothing is sent to."""
+    return {row["endpoint"] for row in db.execute(SQL["known_endpoints"]) if row["disabled_ms"] is not None}
+
+
+def recover(db: sqlite3.Connection, now: datetime) -> None:
+    """At start: makes unrecorded attempts due again."""
     db.execute(SQL["recover"], {"now_ms": to_ms(now)})
-    known = set(known_endpoints)
+
+
+def forget_others(db: sqlite3.Connection, channels: Iterable[Channel]) -> None:
+    """Forgets what is known of receivers that no rule names any more, or that lead elsewhere now."""
+    targets = {channel.endpoint: channel.target for channel in channels}
     for row in db.execute(SQL["known_endpoints"]).fetchall():
-        if row["endpoint"] not in known:
+        target = targets.get(row["endpoint"])
+        if target is None or row["target"] not in {"", target}:
             db.execute(SQL["forget_endpoint"], {"endpoint": row["endpoint"]})
+
+
+def redeliver(db: sqlite3.Connection, now: datetime, *, endpoint: str = "", event_id: str = "") -> int:
+    """Makes notices that were given up due again and enables their receivers; how many notices.
+
+    Args:
+        db: In a transaction.
+        now: When they are due.
+        endpoint: Of one receiver only; empty: of all.
+        event_id: Of one event only; empty: of all.
+    """
+    if not event_id:
+        for known in [endpoint] if endpoint else disabled(db):
+            db.execute(SQL["forget_endpoint"], {"endpoint": known})
+    row = {"now_ms": to_ms(now), "endpoint": endpoint, "event_id": event_id}
+    return db.execute(SQL["redeliver"], row).rowcount
 
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:

@@ -6,7 +6,6 @@ endpoint, 429, 502 and 504 ask for fewer requests, and a schedule that gives a r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from random import Random
+
+    from llmtrace_collector.channels import Answer
 
 SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before each attempt, counted from the one before it; the tenth is the last."""
@@ -23,18 +24,6 @@ JITTER = 0.1
 
 LONGEST_RETRY_AFTER = timedelta(days=1)
 """A receiver may ask for this much patience at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What came back from one attempt."""
-
-    status: int
-    """The HTTP status; 0: no answer."""
-    retry_after: str = ""
-    """The header as it came; empty: none."""
-    error: str = ""
-    """Why there was no answer, in words that hold no URL."""
 
 
 class Verdict(StrEnum):

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from llmtrace_collector.channels import Channel
+
 GROUP_KEYS = ("project", "user", "model")
 """What a rule may group by, in the order in which groups are shown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Webhook:
-    """A receiver of signed notices."""
-
-    url: str = field(repr=False)
-    """http or https. Not shown: many services put the secret into the path."""
-    key: bytes = field(repr=False)
-    """The decoded signing secret."""
-
-    @property
-    def endpoint(self) -> str:
-        """The receiver's identity in the database: a digest, as the URL itself may be a secret."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:32]
-
-    @property
-    def shown(self) -> str:
-        """Scheme, host and port: what may stand in a log or on a screen."""
-        return shown_url(self.url)
-
-    def __str__(self) -> str:
-        return self.shown
-
-
-def shown_url(url: str) -> str:
-    """`url` without user, path and query."""
-    try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    except ValueError:
-        return "an unreadable URL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +41,8 @@ class Rule:
     """Of GROUP_KEYS, in their order; empty: one group, everything."""
     hold: timedelta = timedelta(0)
     """`for` in the file: how long the condition must hold before the alert fires."""
-    webhooks: tuple[Webhook, ...] = ()
-    """Empty: the alert is seen in the dashboard alone."""
+    channels: tuple[Channel, ...] = ()
+    """Whom to tell; empty: the alert is seen in the dashboard alone."""
 
 
 def group_key(group: Mapping[str, str]) -> str:

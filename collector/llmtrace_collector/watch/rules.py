@@ -7,9 +7,9 @@
         window: 24h
         limit_usd: 5
         for: 0s                  # absent: 0s
-        webhooks:
-          - url: https://example.com/hook
-            secret: ${HOOK_SECRET}
+        channels: [team]         # absent: default_channel
+    channels:
+      team: {kind: slack, url_env: SLACK_URL}
 
 `docs/reference/alerts.md` is the reference of every key.
 """
@@ -17,20 +17,23 @@
 from __future__ import annotations
 
 import os
-import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.watch import yaml_file
+from llmtrace_collector.watch.channels_section import read as read_channels
+from llmtrace_collector.watch.channels_section import read_names, read_webhook
 from llmtrace_collector.watch.fields import Fields, Mistakes, kind_of, one_of, seen
-from llmtrace_collector.watch.rule import GROUP_KEYS, Rule, Spend, Webhook, shown_url
-from llmtrace_collector.watch.signing import key_of
+from llmtrace_collector.watch.rule import GROUP_KEYS, Rule, Spend
+from llmtrace_collector.watch.secret_fields import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from llmtrace_collector.channels import Channel, Webhook
 
 KINDS = ("spend",)
 LONGEST_WINDOW = timedelta(days=40)
@@ -40,11 +43,35 @@ _MINUTE = timedelta(minutes=1)
 _LONGEST_NAME = 100
 _RULE_EXAMPLE = "{name: daily-cap, kind: spend, window: 24h, limit_usd: 5}"
 _WEBHOOK_EXAMPLE = "{url: https://example.com/hook, secret: whsec_...}"
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """The channels of a file."""
+
+    named: dict[str, Channel]
+    default: tuple[Channel, ...] = ()
+    """For rules that name none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleFile:
+    """What a file says."""
+
+    rules: tuple[Rule, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    """The named ones, the default first: also whom to tell when another one fails."""
+    secret_files: tuple[Path, ...] = ()
+    """Read beside it."""
 
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> tuple[Rule, ...]:
-    """The rules of a file, in its order.
+    """The rules of a file, in its order; see `read`."""
+    return read(path, environ=environ).rules
+
+
+def read(path: Path, *, environ: Mapping[str, str] = os.environ) -> RuleFile:
+    """What a rule file says.
 
     Args:
         path: A YAML file.
@@ -55,20 +82,23 @@ def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> tuple[Rule, 
     """
     mistakes = Mistakes()
     content = yaml_file.read(path, mistakes)
-    rules = [] if mistakes.found else _read_file(content, mistakes, environ)
+    secrets = Secrets(environ=environ, folder=path.absolute().parent)
+    found = RuleFile() if mistakes.found else _read_file(content, mistakes, secrets)
     if mistakes.found:
         lines = "\n".join(f"{path.name}: {mistake}" for mistake in mistakes.found)
         raise ConfigError(lines)
-    return tuple(rules)
+    return found
 
 
-def _read_file(content: object, mistakes: Mistakes, environ: Mapping[str, str]) -> list[Rule]:
+def _read_file(content: object, mistakes: Mistakes, secrets: Secrets) -> RuleFile:
     if content is None:
-        return []
+        return RuleFile()
     if not isinstance(content, dict):
         mistakes.add("", f'{kind_of(content)} stands where a mapping belongs; begin the file with "rules:"')
-        return []
+        return RuleFile()
     fields = Fields(content, "", mistakes)
+    named = read_channels(fields, secrets)
+    known = Channels(named=named, default=read_names(fields, "default_channel", named))
     items = fields.items("rules", f"rules: [{_RULE_EXAMPLE}]")
     fields.finish()
     rules = []
@@ -77,13 +107,14 @@ def _read_file(content: object, mistakes: Mistakes, environ: Mapping[str, str]) 
         rule_fields = fields.mapping(item, f"rules[{index}]", _RULE_EXAMPLE)
         if rule_fields is None:
             continue
-        rule = _read_rule(rule_fields, names, index, environ)
+        rule = _read_rule(rule_fields, names, index, known, secrets)
         if rule is not None:
             rules.append(rule)
-    return rules
+    channels = dict.fromkeys((*known.default, *named.values()))
+    return RuleFile(rules=tuple(rules), channels=tuple(channels), secret_files=tuple(secrets.files))
 
 
-def _read_rule(fields: Fields, names: dict[str, int], index: int, environ: Mapping[str, str]) -> Rule | None:
+def _read_rule(fields: Fields, names: dict[str, int], index: int, known: Channels, secrets: Secrets) -> Rule | None:
     name = _read_name(fields, names, index)
     kind = fields.required("kind", "spend")
     wrong_kind = kind is not None and one_of(kind, KINDS, "a kind of rule")
@@ -91,12 +122,12 @@ def _read_rule(fields: Fields, names: dict[str, int], index: int, environ: Mappi
         fields.wrong("kind", wrong_kind)
     group_by = _read_group_by(fields)
     hold = fields.duration("for", "10m", default=timedelta(0))
-    webhooks = _read_webhooks(fields, environ)
+    channels = _read_channels(fields, known, secrets)
     condition = _read_spend(fields)
     fields.finish()
     if name is None or hold is None or condition is None:
         return None
-    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, webhooks=webhooks)
+    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, channels=channels)
 
 
 def _read_name(fields: Fields, names: dict[str, int], index: int) -> str | None:
@@ -134,83 +165,21 @@ def _read_spend(fields: Fields) -> Spend | None:
     return None if window is None or limit is None else Spend(window=window, limit_usd=limit)
 
 
-def _read_webhooks(fields: Fields, environ: Mapping[str, str]) -> tuple[Webhook, ...]:
+def _read_channels(fields: Fields, known: Channels, secrets: Secrets) -> tuple[Channel, ...]:
+    """Those named and those written in place; where the rule says nothing of either, the default."""
+    named = read_names(fields, "channels", known.named)
     webhooks: list[Webhook] = []
     for index, item in enumerate(fields.items("webhooks", f"[{_WEBHOOK_EXAMPLE}]")):
         webhook_fields = fields.mapping(item, fields.at(f"webhooks[{index}]"), _WEBHOOK_EXAMPLE)
         if webhook_fields is None:
             continue
-        url = _read_url(webhook_fields)
-        key = _read_key(webhook_fields, environ)
+        webhook = read_webhook(webhook_fields, "", secrets)
         webhook_fields.finish()
-        if url is None or key is None:
+        if webhook is None:
             continue
-        webhook = Webhook(url=url, key=key)
         if any(webhook.endpoint == other.endpoint for other in webhooks):
             webhook_fields.wrong("url", f"{webhook.shown} stands here twice with the same path; once is enough")
         webhooks.append(webhook)
-    return tuple(webhooks)
-
-
-def _read_url(fields: Fields) -> str | None:
-    url = fields.text("url", "https://example.com/hook")
-    if url is None:
-        return None
-    wrong = _wrong_url(url)
-    if wrong:
-        fields.wrong("url", wrong)
-    return None if wrong else url
-
-
-def _wrong_url(url: str) -> str | None:
-    """What is wrong with `url`, without the parts of it that may be secret."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return "cannot be read as a URL; write it like https://example.com/hook"
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return f'"{shown_url(url)}" is not an http or https URL; write it like https://example.com/hook'
-    if parts.username is not None or parts.password is not None:
-        return f'"{shown_url(url)}" comes with a user or password; take them out, notices are signed instead'
-    if parts.fragment or " " in url or not url.isascii():
-        return f'"{shown_url(url)}" has a blank, a "#" or a character beyond ASCII; percent-encode it'
-    return None
-
-
-def _read_key(fields: Fields, environ: Mapping[str, str]) -> bytes | None:
-    secret, variable = fields.get("secret"), fields.get("secret_env")
-    if secret is not None and variable is not None:
-        fields.wrong("secret_env", "stands beside secret; keep one of the two")
-        return None
-    key = "secret" if variable is None else "secret_env"
-    if secret is None and variable is None:
-        fields.wrong(
-            "secret", "is missing and unsigned webhooks are not offered; write secret: ${NAME} or secret_env: NAME"
-        )
-        return None
-    if not isinstance(secret or variable, str):
-        fields.wrong(key, f"{kind_of(secret or variable)} stands where a text belongs; write ${{NAME}} or whsec_...")
-        return None
-    try:
-        return key_of(_resolve(secret, variable, environ))
-    except ValueError as error:
-        fields.wrong(key, f'{error}; make one with: python -c "{_RECIPE}"')
-    except LookupError as error:
-        fields.wrong(key, f"{error.args[0]}; set it to the secret, whsec_...")
-    return None
-
-
-_RECIPE = "import base64, os; print('whsec_' + base64.b64encode(os.urandom(32)).decode())"
-
-
-def _resolve(secret: str | None, variable: str, environ: Mapping[str, str]) -> str:
-    """The secret's text, from the file or the environment; LookupError names a variable that is not set."""
-    if secret is not None:
-        found = _REFERENCE.fullmatch(secret.strip())
-        if not found:
-            return secret
-        variable = found[1]
-    if not environ.get(variable):
-        raise LookupError(f"the environment variable {variable} is not set")
-    return environ[variable]
+    if fields.get("channels") is None and fields.get("webhooks") is None:
+        return known.default
+    return (*named, *webhooks)

@@ -6,6 +6,7 @@ start -> evaluator: evaluate, mirror, rest for interval_s ----+
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import threading
@@ -14,14 +15,15 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llmtrace_collector.channels import Post, Sender
 from llmtrace_collector.errors import CollectorError, ConfigError, StoreError
 from llmtrace_collector.watch import alerts, mirror, outbox
 from llmtrace_collector.watch.counters import Counters
 from llmtrace_collector.watch.deliverer import Deliverer
+from llmtrace_collector.watch.directory import Directory
 from llmtrace_collector.watch.engine import Engine
 from llmtrace_collector.watch.evaluator import Evaluator
 from llmtrace_collector.watch.journal import Journal
-from llmtrace_collector.watch.post import HttpPost, Post
 from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
 
@@ -32,12 +34,16 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
+    from llmtrace_collector.channels import Channel
     from llmtrace_collector.watch.rule import Rule
+    from llmtrace_collector.watch.rules import RuleFile
+
+_log = logging.getLogger("llmtrace_collector.watch")
 
 _POLL_S = 1.0
 """The deliverer looks for retries that have come due this often; new notices wake it at once."""
 
-_MOST_HELPERS = 32
+_MOST_HELPERS = 256
 """Receivers served at the same time."""
 
 
@@ -53,6 +59,7 @@ class Watch:
         self,
         *,
         rules: Sequence[Rule],
+        channels: Sequence[Channel] = (),
         connect: Callable[[], Client],
         state_path: Path,
         dashboard_url: str,
@@ -61,11 +68,13 @@ class Watch:
         timer: Callable[[], float] = time.monotonic,
         random: Random | None = None,
         post: Post | None = None,
+        changed: Callable[[], RuleFile | None] | None = None,
     ) -> None:
         """Opens the journal; nothing runs and nothing is connected before `start`.
 
         Args:
-            rules: What to watch, from `rules.load`.
+            rules: What to watch, from `rules.read`.
+            channels: The named channels of the rule file; told when one of them fails.
             connect: Makes a ClickHouse client; called when one is first needed and again after a fault.
             state_path: The SQLite file, `watch.db` in the data folder; made when it is not there.
             dashboard_url: Where links in notices lead, such as `http://localhost:8501`.
@@ -73,7 +82,8 @@ class Watch:
             clock: The aware time now.
             timer: Seconds that only grow; paces scans that take long.
             random: Of event ids and jitter; the operating system's unless given.
-            post: Makes the request of an attempt; HTTP unless given.
+            post: Makes an attempt; the network unless given, and of it public addresses only.
+            changed: Asked before each evaluation for other rules; `RuleSource.changed`. None: never.
 
         Raises:
             ConfigError: the file is no database of ours, or the URL is none.
@@ -98,13 +108,14 @@ class Watch:
             troubles=self._troubles,
             counters=self._counters,
         )
-        self._post = post or HttpPost()
+        self._changed = changed
         self._deliverer = Deliverer(
-            rules=self._rules,
+            directory=Directory.of(self._rules, channels),
             journal=self._journal,
-            post=self._post,
+            post=post or Sender(),
             clock=clock,
             random=chance,
+            dashboard_url=dashboard_url,
             troubles=self._troubles,
             counters=self._counters,
         )
@@ -120,6 +131,21 @@ class Watch:
         are left out until then.
         """
         return self._evaluator.evaluate(paced=paced)
+
+    def reload(self) -> int:
+        """Takes other rules and channels, when there are any; 1 when there were.
+
+        Raises:
+            ConfigError: the rule file has mistakes; what was read before holds.
+        """
+        found = self._changed() if self._changed else None
+        if found is None:
+            return 0
+        self._rules = found.rules
+        self._evaluator.replace(found.rules)
+        self._deliverer.replace(Directory.of(found.rules, found.channels))
+        _log.info("the rules are read again: %d rules, %d channels", len(found.rules), len(found.channels))
+        return 1
 
     def deliver_due(self) -> int:
         """Sends every notice that is due, receiver after receiver, and returns how many were dealt with."""
@@ -179,11 +205,11 @@ class Watch:
         ended = not any(thread.is_alive() for thread in [*self._threads, *helpers])
         if ended:
             self._journal.close()
-            self._post.close()
         return ended
 
     def _evaluate_loop(self) -> None:
         while not self._stopping.is_set():
+            self._guarded("rules", self.reload)
             if self._guarded("evaluator", partial(self.evaluate_once, paced=True)):
                 self._news.set()
             self._guarded("mirror", self.mirror_once)

@@ -25,8 +25,8 @@ CREATE TABLE IF NOT EXISTS notices          -- one row per event and receiver
     resolves   TEXT,                        -- for alert.resolved: the event_id of its alert.firing
     rule       TEXT NOT NULL,
     group_key  TEXT NOT NULL,
-    endpoint   TEXT NOT NULL,               -- digest of the URL
-    webhook    TEXT NOT NULL,               -- scheme and host
+    endpoint   TEXT NOT NULL,               -- channel:NAME, or the digest of a URL
+    webhook    TEXT NOT NULL,               -- as it may be shown
     body       BLOB NOT NULL,               -- as signed, byte for byte
     status     TEXT NOT NULL DEFAULT 'waiting' CHECK (status IN ('waiting', 'delivered', 'failed')),
     attempts   INTEGER NOT NULL DEFAULT 0,
@@ -39,11 +39,14 @@ CREATE TABLE IF NOT EXISTS notices          -- one row per event and receiver
 CREATE INDEX IF NOT EXISTS notices_waiting ON notices (endpoint, due_ms) WHERE status = 'waiting';
 CREATE INDEX IF NOT EXISTS notices_order ON notices (endpoint, rule, group_key, notice_id) WHERE status = 'waiting';
 
-CREATE TABLE IF NOT EXISTS endpoints        -- receivers that asked for something
+CREATE TABLE IF NOT EXISTS endpoints        -- receivers of which something is known
 (
     endpoint      TEXT PRIMARY KEY,
     not_before_ms INTEGER NOT NULL DEFAULT 0,
-    disabled_ms   INTEGER                   -- NULL: enabled
+    disabled_ms   INTEGER,                  -- NULL: enabled
+    failures      INTEGER NOT NULL DEFAULT 0,  -- in a row
+    disabled_why  TEXT NOT NULL DEFAULT '',
+    target        TEXT NOT NULL DEFAULT ''  -- digest of where it leads; another one: all of this is forgotten
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS outgoing         -- rows on their way to ClickHouse
@@ -54,6 +57,11 @@ CREATE TABLE IF NOT EXISTS outgoing         -- rows on their way to ClickHouse
     batch  TEXT,                            -- the insert this row belongs to for good; NULL: none yet
     row    TEXT NOT NULL                    -- JSON
 ) STRICT;
+
+-- name: upgrade_1
+ALTER TABLE endpoints ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE endpoints ADD COLUMN disabled_why TEXT NOT NULL DEFAULT '';
+ALTER TABLE endpoints ADD COLUMN target TEXT NOT NULL DEFAULT '';
 
 -- name: live
 SELECT * FROM alerts;
@@ -93,7 +101,7 @@ GROUP BY n.endpoint ORDER BY min(n.notice_id);
 
 -- name: next_due
 -- The notice of a receiver that has been due longest and that no older notice of the same alert stands before.
-SELECT n.*, e.disabled_ms, (SELECT f.status FROM notices AS f WHERE f.event_id = n.resolves AND f.endpoint = n.endpoint) AS firing_status
+SELECT n.*, e.disabled_ms, e.disabled_why, (SELECT f.status FROM notices AS f WHERE f.event_id = n.resolves AND f.endpoint = n.endpoint) AS firing_status
 FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)
 WHERE n.status = 'waiting' AND n.endpoint = :endpoint AND n.due_ms <= :now_ms AND coalesce(e.not_before_ms, 0) <= :now_ms
   AND NOT EXISTS (
@@ -112,19 +120,51 @@ UPDATE notices SET status = :status, due_ms = :due_ms, in_flight = 0 WHERE notic
 -- Attempts that were begun and never recorded: the process died. They count as not made, and are due at once.
 UPDATE notices SET attempts = attempts - 1, due_ms = :now_ms, in_flight = 0 WHERE in_flight = 1;
 
--- name: throttle
-INSERT INTO endpoints (endpoint, not_before_ms) VALUES (:endpoint, :not_before_ms)
-ON CONFLICT (endpoint) DO UPDATE SET not_before_ms = excluded.not_before_ms;
+-- name: fail_endpoint
+-- One more failure in a row; what is due to it waits at least until then.
+INSERT INTO endpoints (endpoint, target, failures, not_before_ms) VALUES (:endpoint, :target, 1, :not_before_ms)
+ON CONFLICT (endpoint) DO UPDATE SET
+    failures = failures + 1, target = excluded.target, not_before_ms = max(not_before_ms, excluded.not_before_ms);
+
+-- name: failures_of
+SELECT failures FROM endpoints WHERE endpoint = :endpoint;
+
+-- name: restore_endpoint
+UPDATE endpoints SET failures = 0 WHERE endpoint = :endpoint AND failures != 0;
 
 -- name: disable
-INSERT INTO endpoints (endpoint, disabled_ms) VALUES (:endpoint, :now_ms)
-ON CONFLICT (endpoint) DO UPDATE SET disabled_ms = excluded.disabled_ms;
+INSERT INTO endpoints (endpoint, target, disabled_ms, disabled_why) VALUES (:endpoint, :target, :now_ms, :why)
+ON CONFLICT (endpoint) DO UPDATE SET
+    target = excluded.target, disabled_ms = excluded.disabled_ms, disabled_why = excluded.disabled_why;
 
 -- name: known_endpoints
-SELECT endpoint FROM endpoints;
+SELECT * FROM endpoints;
 
 -- name: forget_endpoint
 DELETE FROM endpoints WHERE endpoint = :endpoint;
+
+-- name: readdress
+INSERT INTO notices (event_id, resolves, rule, group_key, endpoint, webhook, body, due_ms, created_ms)
+SELECT event_id, resolves, rule, group_key, :endpoint, :webhook, body, :now_ms, created_ms
+FROM notices WHERE notice_id = :notice_id
+ON CONFLICT (event_id, endpoint) DO NOTHING;
+
+-- name: readdress_resolving
+INSERT INTO notices (event_id, resolves, rule, group_key, endpoint, webhook, body, due_ms, created_ms)
+SELECT event_id, resolves, rule, group_key, :endpoint, :webhook, body, :now_ms, created_ms
+FROM notices WHERE resolves = :event_id
+LIMIT 1
+ON CONFLICT (event_id, endpoint) DO NOTHING;
+
+-- name: status_by_endpoint
+SELECT endpoint, webhook, sum(status = 'waiting') AS waiting, sum(status = 'failed') AS failed,
+    sum(status = 'delivered') AS delivered, min(CASE WHEN status = 'waiting' THEN due_ms END) AS due_ms
+FROM notices GROUP BY endpoint;
+
+-- name: redeliver
+-- Failed ones as if they were new; their resolved, failed because of them, after them.
+UPDATE notices SET status = 'waiting', attempts = 0, due_ms = :now_ms, in_flight = 0
+WHERE status = 'failed' AND (:endpoint = '' OR endpoint = :endpoint) AND (:event_id = '' OR event_id = :event_id);
 
 -- name: count_notices
 SELECT status, count(*) AS n FROM notices GROUP BY status;

@@ -1,0 +1,163 @@
+"""What people are told, whatever the channel: read from the body that webhooks get, put into words once.
+
+    {"type": "alert.firing", "timestamp": ..., "data": {"rule": ..., "group": {...}, ...}}
+
+Fields a body does not have are left out of the words, so bodies of older and newer versions are told too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+_EPOCH = "1970-01-01T00:00:00.000Z"
+_STATES = {
+    "alert.firing": "firing",
+    "alert.resolved": "resolved",
+    "alert.acknowledged": "acknowledged",
+    "test.firing": "firing",
+    "test.resolved": "resolved",
+}
+
+
+class Status(StrEnum):
+    """What a notice does to what it is about."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """One notice in words. Texts are as they came, of any length: a channel escapes and cuts them."""
+
+    id: str
+    """The `webhook-id`, constant over attempts, restarts and receivers."""
+    key: str
+    """The identity of what it is about, the same from firing to resolved and for the next episode; 42 characters."""
+    status: Status
+    severity: Severity
+    at: datetime
+    since: datetime
+    title: str
+    summary: str
+    """One sentence."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What else is known, in the order in which it is shown."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """`alertname`, `severity`, `kind` and the group by key."""
+    link: str = ""
+    """Where to look, http or https; empty: nowhere."""
+    runbook: str = ""
+    """What to do, http or https; empty: nobody wrote it down."""
+    body: bytes = field(default=b"", repr=False)
+    """The JSON that webhooks get, byte for byte."""
+
+
+def read(message_id: str, body: bytes) -> Notice:
+    """The notice in `body`, as the outbox has it."""
+    content = json.loads(body)
+    data: dict[str, Any] = content.get("data") or {}
+    told: str = content["type"]
+    group = {str(key): str(value) for key, value in (data.get("group") or {}).items()}
+    rule = str(data.get("rule") or told)
+    severity = data.get("severity")
+    severity = Severity(severity) if severity in set(Severity) else _severity(told)
+    status = Status(_STATES.get(told, "firing"))
+    at = str(content.get("timestamp") or _EPOCH)
+    return Notice(
+        id=message_id,
+        key=_key(rule, group),
+        status=status,
+        severity=severity,
+        at=_moment(at),
+        since=_moment(str(data.get("since") or at)),
+        title=f"{status.upper()}: {rule}{_of(group)}",
+        summary=str(data.get("summary") or _sentence(status, data, group)),
+        facts=tuple(_facts(data, group, message_id)),
+        labels={"alertname": rule, "severity": str(severity), "kind": str(data.get("kind") or told), **group},
+        link=_web(data.get("link")),
+        runbook=_web(data.get("runbook")),
+        body=body,
+    )
+
+
+def _severity(told: str) -> Severity:
+    return Severity.INFO if told.startswith("test.") else Severity.CRITICAL
+
+
+def _key(rule: str, group: Mapping[str, str]) -> str:
+    text = json.dumps([rule, dict(group)], sort_keys=True)
+    return "llmtrace-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:33]
+
+
+def _of(group: Mapping[str, str]) -> str:
+    return " (" + ", ".join(f"{key} {value}" for key, value in group.items()) + ")" if group else ""
+
+
+def _sentence(status: Status, data: Mapping[str, Any], group: Mapping[str, str]) -> str:
+    """What is so, in the words of the kind of rule where it is known."""
+    value, limit = data.get("value"), data.get("limit")
+    if value is None or limit is None:
+        return str(data.get("reason") or "A notice of llmtrace.")
+    who = "All calls together" if not group else "Calls of " + ", ".join(f"{k} {v}" for k, v in group.items())
+    over = f" over {_duration(data['window_s'])}" if data.get("window_s") else ""
+    if data.get("kind") == "spend":
+        shown, most = _dollars(value), _dollars(limit)
+        verb = "cost"
+    else:
+        shown, most, verb = f"{value}", f"{limit}", "measure"
+    if status is Status.FIRING:
+        return f"{who} {verb} {shown}{over}, more than the limit of {most}."
+    why = {"rule_removed": "the rule was removed", "rule_changed": "the rule was changed"}.get(str(data.get("reason")))
+    return f"{who} {verb} {shown}{over}; {why or f'the limit is {most}'}."
+
+
+def _facts(data: Mapping[str, Any], group: Mapping[str, str], message_id: str) -> list[tuple[str, str]]:
+    money = _dollars if data.get("kind") == "spend" else str
+    facts = [(key.capitalize(), value) for key, value in group.items()]
+    facts += [(name.capitalize(), money(data[name])) for name in ("value", "limit", "expected") if name in data]
+    if data.get("window_s"):
+        facts.append(("Window", _duration(data["window_s"])))
+    facts += [
+        (name.capitalize(), str(data[name])) for name in ("since", "reason", "channel", "error") if data.get(name)
+    ]
+    return [*facts, ("Notice", message_id)]
+
+
+def _dollars(amount: object) -> str:
+    """With cents, or with as many digits as a small amount needs."""
+    if not isinstance(amount, int | float):
+        return f"{amount}"
+    return f"${amount:,.2f}" if amount == 0 or abs(amount) >= 0.1 else f"${amount:.4g}"
+
+
+def _duration(seconds: object) -> str:
+    if not isinstance(seconds, int) or seconds <= 0:
+        return f"{seconds} s"
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _web(link: object) -> str:
+    return link if isinstance(link, str) and link.startswith(("http://", "https://")) else ""
