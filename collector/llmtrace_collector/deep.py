@@ -22,20 +22,31 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
-from llmtrace_collector.database import rows
+from llmtrace_collector.database import error_code, rows
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _MARKED = re.compile("\x01([AKS])([A-Za-z0-9+/=]*)\x01")
 _WAITING = "SELECT * EXCEPT token FROM spans_deep WHERE token = {token:String} ORDER BY trace_id, span_id"
+_UNKNOWN_TABLE = 60
 _MAPS = ("attributes", "resource_attributes")
 _LISTS_OF_MAPS = ("events.attributes", "links.attributes")
 
 
 def finish(client: Client, token: str, settings: Mapping[str, Any]) -> int:
-    """Stores the deep spans of the insert that went under `token`, and gives how many; safe to repeat."""
-    waiting = rows(client, _WAITING, {"token": token})
+    """Stores the deep spans of the insert that went under `token`, and gives how many; safe to repeat.
+
+    A schema from before they were kept apart has none.
+    """
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    try:
+        waiting = rows(client, _WAITING, {"token": token})
+    except ClickHouseError as error:
+        if error_code(error) == _UNKNOWN_TABLE:
+            return 0
+        raise
     if waiting:
         client.raw_insert(
             "otlp_foreign",

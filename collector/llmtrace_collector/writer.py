@@ -19,13 +19,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector import deep, telemetry
-from llmtrace_collector.database import Address, faults, rows
+from llmtrace_collector.database import DATABASE, Address, faults, rows
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.landings import LANDINGS
 from llmtrace_collector.ledger import TAKEN, ledgers, settle_if_asked
 from llmtrace_collector.poison import Plan, make_plan, split
-from llmtrace_collector.schema.migrate import migrate
+from llmtrace_collector.schema.migrate import behind, migrate
 from llmtrace_collector.schema.otlp import PROTO_SETTINGS
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import Segment, Wal, dead
@@ -152,6 +152,7 @@ class Writer:
         if self._client is None:
             client = self._connect()
             self.reached.set()
+            self._settle(client)
             with faults(self._address):
                 applied = migrate(client)
             if applied:
@@ -161,6 +162,28 @@ class Writer:
             self.migrated.set()
             self.tried.set()
         return self._client
+
+    def _settle(self, client: Client) -> None:
+        """Before new tables and views: the one segment that may be stored already, as those of before know it.
+
+        What a table remembers of an insert is made of the views on its way too; behind other views the segment would
+        be stored a second time. Where the tables of before do not take it, it cannot have been stored.
+        """
+        with faults(self._address):
+            if not behind(client):
+                return
+            client.database = DATABASE
+        segment = self._wal.take(0.0)
+        if segment is None:
+            return
+        try:
+            with self._gate.passing(self._stop.is_set):
+                self._store(client, segment)
+                self._wal.done(segment)
+        except StoreError as error:
+            if not error.code:
+                raise
+            log.info("%s was not stored before the tables were brought up to date: %s", segment.path.name, error)
 
     def _tell(self, error: StoreError) -> None:
         self._client = None

@@ -12,9 +12,10 @@ from llmtrace_collector.writer import INSERT_SETTINGS
 from support.services import Stack
 
 
-def land(stack: Stack, signal: Signal, *bodies: bytes, token: str = "") -> None:
+def land(stack: Stack, signal: Signal, *bodies: bytes, token: str = "", received_ns: int = 0) -> None:
     """Inserts these requests as one segment."""
-    content = b"".join(encode(project="default", received_ns=time.time_ns(), request=body) for body in bodies)
+    at = received_ns or time.time_ns()
+    content = b"".join(encode(project="default", received_ns=at, request=body) for body in bodies)
     settings = {
         **INSERT_SETTINGS,
         "format_schema": LANDINGS[signal].schema,

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _SINCE = re.compile(r"^-- since: ([\d.]+)$", re.MULTILINE)
 _STATEMENT = re.compile(r"^-- name: (.+)$", re.MULTILINE)
+_RENAMED = "_renamed"
 
 
 class Statement(str):  # noqa: SLOT000 - a few dozen of them
@@ -96,4 +97,34 @@ def migrate(client: Client) -> list[int]:
             else:
                 log.warning("%s: a part is left out, it needs a newer ClickHouse than %s", migration.name, server)
         client.insert("schema_migrations", [[migration.version, migration.name]], column_names=["version", "name"])
+    if todo:
+        keep_identities(client)
     return [m.version for m in todo]
+
+
+def behind(client: Client) -> bool:
+    """Whether the database has an earlier schema than this code; False also when it has none."""
+    if not int(client.command("EXISTS TABLE schema_migrations") if _there(client) else 0):
+        return False
+    return int(client.command("SELECT max(version) FROM schema_migrations")) < migrations()[-1].version
+
+
+def _there(client: Client) -> bool:
+    return bool(int(client.command(f"EXISTS DATABASE {DATABASE}")))
+
+
+def keep_identities(client: Client) -> None:
+    """Gives views whose query was changed the identity that they will have after ClickHouse's next start.
+
+    What a table behind a view remembers of an insert is made of the insert's token and of the views on its way. From
+    `MODIFY QUERY` until ClickHouse starts anew, a view goes by its name there, later by its UUID: an insert before
+    the restart and its repetition after it would both be stored. A view that was renamed has its UUID back at once,
+    and inserts meanwhile find it under either name. Safe to repeat, wherever it was cut short.
+    """
+    views = client.query(
+        "SELECT name FROM system.tables WHERE database = {database:String} AND engine = 'MaterializedView'",
+        parameters={"database": DATABASE},
+    ).result_rows
+    for name in sorted({row[0].removesuffix(_RENAMED) for row in views}):
+        for before, after in ((name + _RENAMED, name), (name, name + _RENAMED), (name + _RENAMED, name)):
+            client.command(f"RENAME TABLE IF EXISTS {before} TO {after}")

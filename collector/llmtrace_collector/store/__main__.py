@@ -16,6 +16,7 @@ from llmtrace_collector.folder import DataFolder, made
 from llmtrace_collector.serving import bind, http_server, run, stop_signal
 from llmtrace_collector.store.engine import Engine, Limits
 from llmtrace_collector.store.http import StoreApp
+from llmtrace_collector.store.tokens import forget_unwritten
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     os.chdir(made(folder.path / "schemas"))
     with folder.lock("store"):
         listener = bind(arguments.host, arguments.port, "--store-port")
+        if cut := forget_unwritten(folder.engine):
+            log.warning("the store was killed in the middle of an insert, which is repeated (%d tokens forgotten)", cut)
         engine = Engine(folder.engine, Limits(memory_bytes=arguments.memory_mib * 1024**2), backups=folder.backups)
         store = StoreApp(
             engine,
