@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector import deep, telemetry
-from llmtrace_collector.database import DATABASE, Address, faults, rows
+from llmtrace_collector.database import Address, faults, rows
 from llmtrace_collector.errors import PoisonError, StoreDownError, StoreError, StoreRefusedError
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.landings import LANDINGS
@@ -172,7 +172,6 @@ class Writer:
         with faults(self._address):
             if not behind(client):
                 return
-            client.database = DATABASE
         segment = self._wal.take(0.0)
         if segment is None:
             return

@@ -49,7 +49,7 @@ def test_help_names_every_command_and_an_unknown_one_is_answered_with_them() -> 
 
 
 def test_up_says_a_line_for_each_service_and_sigterm_ends_it_with_0(tmp_path: Path) -> None:
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         up = stack.up("--no-dashboard")
         first_words = [line.split()[0] for line in up.output.splitlines()]
         assert first_words == ["store", "collector", "Ctrl-C"]

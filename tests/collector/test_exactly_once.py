@@ -37,7 +37,7 @@ FOREIGN = {"llm.model_name": "gpt-4o", "llm.input_messages.0.message.role": "use
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, list[Process]]]:
     """A store whose tables have just been made, and the process, to be started anew."""
-    with stack_at(tmp_path_factory.mktemp("once")) as stack:
+    with stack_at(tmp_path_factory.mktemp("once"), new=True) as stack:
         processes = [stack.store()]
         migrate(stack.owner())
         yield stack, processes
@@ -165,7 +165,7 @@ def test_half_a_token_at_the_end_is_cut_off_and_the_next_one_is_remembered(
 
 
 def test_a_segment_seen_in_the_store_just_before_that_is_killed_is_there_once(tmp_path: Path) -> None:
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         store = stack.store()
         collector = stack.collector()
         stack.wait_migrated()
@@ -186,7 +186,7 @@ def test_a_segment_seen_in_the_store_just_before_that_is_killed_is_there_once(tm
 def test_a_segment_that_may_be_stored_already_is_settled_before_the_tables_are_changed(
     tmp_path: Path, version: int
 ) -> None:
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         stack.store()
         client = stack.owner()
         client.command(

@@ -145,7 +145,7 @@ def test_a_percentile_read_from_a_histogram_is_within_four_and_a_half_percent(st
 @pytest.fixture
 def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """An owner's client of a database of the version before the rollups."""
-    with stack_at(tmp_path_factory.mktemp("before")) as stack:
+    with stack_at(tmp_path_factory.mktemp("before"), new=True) as stack:
         stack.store()
         client = stack.owner()
         client.command("CREATE DATABASE IF NOT EXISTS llmtrace")

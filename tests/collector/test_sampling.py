@@ -189,7 +189,7 @@ def test_rows_from_before_keep_their_sums_and_the_migration_may_run_twice(
     model = os.urandom(8).hex()
     one = {**CALL, "gen_ai.request.model": model}
     known = schema.migrations()
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         stack.store()
         owner = stack.owner()
         version = next(m.version for m in known if m.name == "sampling")

@@ -119,7 +119,7 @@ def test_an_address_that_is_none_is_refused_without_showing_a_password(url: str)
 
 
 def test_migrations_are_safe_to_run_twice_and_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         stack.store()
         owner = stack.owner()
         assert migrate(owner) == [m.version for m in migrations()]

@@ -66,7 +66,7 @@ class Older:
 
 
 def test_an_older_server_gets_every_table_and_no_text_index(tmp_path: Path) -> None:
-    with stack_at(tmp_path) as stack:
+    with stack_at(tmp_path, new=True) as stack:
         stack.store()
         client = stack.owner()
         assert migrate(Older(client)) == [m.version for m in migrations()]  # type: ignore[arg-type]

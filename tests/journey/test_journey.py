@@ -103,7 +103,7 @@ def rules_file(folder: Path, inbox: Inbox) -> Path:
 
 @pytest.mark.browser
 def test_from_one_call_to_one_alert(tmp_path: Path, inbox: Inbox) -> None:
-    with stack_at(tmp_path) as stack, chromium() as browser:
+    with stack_at(tmp_path, new=True) as stack, chromium() as browser:
         up = stack.up("--rules", str(rules_file(tmp_path, inbox)), "--notify-allow", "127.0.0.1")
         assert [line.split()[0] for line in up.output.splitlines()] == ["store", "collector", "dashboard", "Ctrl-C"]
 

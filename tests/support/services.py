@@ -18,6 +18,7 @@ from typing import IO, Any
 from llmtrace_collector.database import Address, connect
 from llmtrace_collector.schema.migrate import migrations
 from llmtrace_collector.store.http import OWNER
+from support.tables import put_tables
 from support.waiting import wait_for
 
 
@@ -111,6 +112,8 @@ class Stack:
     grpc_port: int
     dashboard_port: int
     environ: dict[str, str] = field(default_factory=dict)
+    new: bool = False
+    """Its first store finds no tables, as at a user's first start; else those of today are there."""
     _started: list[Process] = field(default_factory=list)
 
     @classmethod
@@ -145,6 +148,8 @@ class Stack:
 
     def store(self, *more: str) -> Process:
         """The store process, ready."""
+        if not self.new:
+            put_tables(self)
         command = ["llmtrace_collector.store", "--data", str(self.data), "--port", str(self.store_port), *more]
         return self._run("store", command, f"{self.store_url}/ping")
 
@@ -187,6 +192,8 @@ class Stack:
 
     def up(self, *more: str) -> Process:
         """`llmtrace up`, with everything ready (it says so itself: a port may still be an orphan's)."""
+        if not self.new:
+            put_tables(self)
         process = self.command("up", *self.up_options(), *more)
 
         def ready() -> bool:
@@ -212,9 +219,10 @@ class Stack:
 
 
 @contextmanager
-def stack_at(folder: Path, **environ: str) -> Iterator[Stack]:
+def stack_at(folder: Path, *, new: bool = False, **environ: str) -> Iterator[Stack]:
     """A `Stack` whose processes end with the block."""
     stack = Stack.at(folder, **environ)
+    stack.new = new
     try:
         yield stack
     finally:

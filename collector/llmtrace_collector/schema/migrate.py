@@ -104,13 +104,13 @@ def migrate(client: Client) -> list[int]:
 
 def behind(client: Client) -> bool:
     """Whether the database has an earlier schema than this code; False also when it has none."""
-    if not int(client.command("EXISTS TABLE schema_migrations") if _there(client) else 0):
+    parameters = {"database": DATABASE}
+    there = "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'"
+    if not client.query(there, parameters=parameters).result_rows[0][0]:
         return False
-    return int(client.command("SELECT max(version) FROM schema_migrations")) < migrations()[-1].version
-
-
-def _there(client: Client) -> bool:
-    return bool(int(client.command(f"EXISTS DATABASE {DATABASE}")))
+    client.database = DATABASE
+    newest = client.query("SELECT max(version) FROM schema_migrations").result_rows[0][0]
+    return bool(newest < migrations()[-1].version)
 
 
 def keep_identities(client: Client) -> None:
