@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from channels.enforcing import KINDS, refusal
-from channels.samples import channels
+from channels.samples import ROUTING_KEY, channels
 from llmtrace_collector.watch import RuleSource
 from llmtrace_collector.watch.retries import SCHEDULE_S
 from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, Request, rule, run
@@ -214,6 +214,25 @@ def test_rules_that_are_edited_wrongly_are_shown_and_the_old_ones_hold(
     assert watch.health()["error"] is None
     run(watch)
     assert receiver.kinds() == ["alert.firing", "alert.resolved"]
+
+
+def test_no_secret_of_any_channel_is_in_a_log_a_table_or_the_state(
+    engine: Engine, make_watch: Any, receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.answers = [(410, {})] * 100
+    engine.spend(NOON, "6", user="alice")
+    everyone = tuple(channels(receiver.url("/hidden")).values())
+    watch = make_watch(rule(channels=everyone))
+    with caplog.at_level("DEBUG"):
+        for _ in range(4):
+            run(watch)
+    assert len(receiver.requests) >= len(everyone)
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("watch.db*")).decode("latin-1")
+    rows = str(engine.rows("SELECT * FROM alert_deliveries")) + str(engine.rows("SELECT * FROM alert_events"))
+    for place in (caplog.text, kept, rows, str(watch.health())):
+        assert not any(
+            secret in place for secret in ("hidden", ROUTING_KEY, "genie-key", SECRET.removeprefix("whsec_"))
+        )
 
 
 def test_a_state_file_of_the_version_before_is_taken_over(
