@@ -88,7 +88,9 @@ class HttpServer(uvicorn.Server):
 def http_server(app: Any, *, context: ssl.SSLContext | None = None, **options: Any) -> HttpServer:
     """An `HttpServer` for an ASGI app, quiet, with httptools; over TLS with a `context`."""
     given = {"http": "httptools", **options}
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, **given)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", server_header=False, proxy_headers=False, **given
+    )
     if context:
         # uvicorn makes one of file names only, and would load it anew never.
         config.load()

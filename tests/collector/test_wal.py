@@ -301,6 +301,13 @@ def test_one_damaged_slot_of_the_books_leaves_the_other(tmp_path: Path) -> None:
     assert (books.items, Books.read(tmp_path).items) == (12, 5)
 
 
+def test_on_a_small_disk_segments_are_small_because_each_lies_there_twice(small_disk: Path, tmp_path: Path) -> None:
+    for folder, most in ((small_disk, 8 * 1024**2), (tmp_path, WalLimits().segment_bytes)):
+        wal = Wal(folder / "wal")
+        assert wal.limits.segment_bytes == most
+        wal.close()
+
+
 def test_while_several_segments_wait_the_next_one_grows_and_is_sealed_when_the_writer_has_caught_up(
     tmp_path: Path,
 ) -> None:

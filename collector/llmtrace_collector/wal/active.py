@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.wal.limits import WalLimits
 from llmtrace_collector.wal.recovery import OPEN, sealed_name
+
+_AT_ONCE = 512
+"""Records in one system call; Linux takes 1,024, POSIX promises 16."""
 
 
 class ActiveSegment:
@@ -28,8 +32,8 @@ class ActiveSegment:
         self.items = 0
         """In them."""
 
-    def write(self, data: bytes, *, weight: int, items: int) -> None:
-        """Appends `data` and returns when it is durable; on an error the file is as it was before.
+    def write(self, records: Sequence[bytes], *, weight: int, items: int) -> None:
+        """Appends whole records and returns when they are durable; on an error the file is as it was before.
 
         Raises:
             OSError: the disk does not take it.
@@ -38,16 +42,23 @@ class ActiveSegment:
             self._descriptor = self._create()
             self._first_at = time.monotonic()
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            for at in range(0, len(records), _AT_ONCE):
+                self._write(records[at : at + _AT_ONCE])
             os.fdatasync(self._descriptor)
         except OSError:
             os.ftruncate(self._descriptor, self.size_bytes)
             raise
-        self.size_bytes += len(data)
+        self.size_bytes += sum(map(len, records))
         self._weight += weight
         self.items += items
+
+    def _write(self, records: Sequence[bytes]) -> None:
+        """From where they are: joining them first would copy everything once more."""
+        written = os.writev(self._descriptor, records)
+        if written < sum(map(len, records)):
+            view = memoryview(b"".join(records))[written:]
+            while view:
+                view = view[os.write(self._descriptor, view) :]
 
     def _create(self) -> int:
         """The file, named by the time and by chance, so that no other ever has its name."""

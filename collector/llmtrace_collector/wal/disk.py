@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from llmtrace_collector.wal.limits import WalLimits
+
+_SMALL_BYTES = 8 * 1024**2
+"""Of a segment on the smallest disks."""
+
+
+def fitted(limits: WalLimits, folder: Path) -> WalLimits:
+    """The limits for a log in `folder`: on a small disk segments are small, for each lies there twice for a while."""
+    try:
+        usage = os.statvfs(folder)
+    except OSError:  # told by `Disk`, again and again
+        return limits
+    most = max(_SMALL_BYTES, usage.f_blocks * usage.f_frsize // 32)
+    return replace(limits, segment_bytes=min(limits.segment_bytes, most))
 
 
 class Disk:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 class WalLimits:
     """When a segment is sealed and when the log refuses."""
 
-    segment_bytes: int = 8 * 1024**2
-    """Sealed when it has grown to this."""
+    segment_bytes: int = 32 * 1024**2
+    """Sealed when it has grown to this: about 10,000 spans, of whose insert the analysis of the views is a third."""
     segment_weight: int = 256 * 1024**2
     """Sealed when the rows of its records are estimated to take this much of ClickHouse's memory."""
     segment_age_s: float = 1.0
     """Sealed when its first record is this old: the longest a span waits before the writer sees it."""
-    patient_from: int = 6
-    """With so many segments waiting nobody waits for one more: each insert costs the same however small it is, so the
-    next segment grows on, and a store that is slow or was away catches up in few large inserts."""
+    patient_from: int = 1
+    """With so many segments waiting, the one being inserted counted, nobody waits for one more: each insert costs the
+    same however small it is, so the next segment grows on, and a store that is slow catches up in few large inserts."""
     patient_age_s: float = 30.0
     """Sealed at this age even then."""
     quota_bytes: int = 4 * 1024**3

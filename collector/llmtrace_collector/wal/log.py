@@ -4,7 +4,7 @@ append() ──> pending ──> committer thread: one write + one fdatasync for
                                │
                                ▼
     traces/00000001763820000000000000-1f2e3d4c.open      grows until it is large, heavy or 1 s old (30 s
-                                                         while several wait), then is sealed:
+                                                         while another waits), then is sealed:
     traces/00000001763819999000000000-9a8b7c6d.120.seg   120 spans that wait for the writer (`backlog`)
 
 The name is a time and chance, so that a token is never used twice and order is kept. What a killed process left open
@@ -136,16 +136,17 @@ class Log:
         return False
 
     def _commit(self, batch: list[_Entry]) -> None:
-        data = b"".join(entry.record for entry in batch)
+        records = [entry.record for entry in batch]
+        size = sum(map(len, records))
         failure: OSError | None = None
         try:
             weight, items = sum(entry.weight for entry in batch), sum(entry.items for entry in batch)
-            self._active.write(data, weight=weight, items=items)
+            self._active.write(records, weight=weight, items=items)
         except OSError as error:
             failure = error
-            self._room.given_up(len(data))
+            self._room.given_up(size)
         else:
-            self._room.written(len(data))
+            self._room.written(size)
         self._tell(failure)
         for entry in batch:
             if failure is None:

@@ -47,7 +47,7 @@ class Record:
     def encode(self) -> bytes:
         """As it stands in a segment."""
         name = self.project.encode()
-        rest = b"".join(
+        head = b"".join(
             (
                 _RECEIVED.pack(0x11, self.received_ns),
                 b"\x1a",
@@ -56,10 +56,12 @@ class Record:
                 _ITEMS.pack(_ITEMS_TAG, self.items),
                 b"\x22",
                 _varint(len(self.request)),
-                self.request,
             )
         )
-        return b"".join((_varint(len(rest) + _HEAD_BYTES), _CRC.pack(_CRC_TAG, zlib.crc32(rest)), rest))
+        # The request is copied once, and its checksum goes on from that of what is before it.
+        crc = zlib.crc32(self.request, zlib.crc32(head))
+        length = _varint(_HEAD_BYTES + len(head) + len(self.request))
+        return b"".join((length, _CRC.pack(_CRC_TAG, crc), head, self.request))
 
     @classmethod
     def decode(cls, content: bytes | memoryview) -> Record:

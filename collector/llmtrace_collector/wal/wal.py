@@ -11,6 +11,7 @@ from llmtrace_collector.folder import sync_folder
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal import places
 from llmtrace_collector.wal.backlog import Backlog
+from llmtrace_collector.wal.disk import fitted
 from llmtrace_collector.wal.limits import WalLimits
 from llmtrace_collector.wal.log import Log
 from llmtrace_collector.wal.recovery import recover
@@ -37,7 +38,7 @@ class ReceiverLog:
         Raises:
             ConfigError: a folder cannot be made, or a file left from before can be neither read nor mended.
         """
-        limits = limits or WalLimits()
+        limits = fitted(limits or WalLimits(), wal_folder)
         room = Room(wal_folder, limits, elsewhere=True)
         base = places.receiver_folder(wal_folder, number)
         self._logs = _Logs(_opened(base), limits, room)
@@ -65,8 +66,8 @@ class Wal:
             ConfigError: a folder cannot be made, or a file left from before can be neither read nor mended.
         """
         self.folder = folder
-        self.limits = limits or WalLimits()
         _made(folder / Signal.TRACES)
+        self.limits = fitted(limits or WalLimits(), folder)
         for path in folder.glob("*.seg"):  # from before there were signals
             path.rename(folder / Signal.TRACES / path.with_suffix(".open").name)
         own = _opened(folder)
