@@ -27,7 +27,7 @@ bench-instrument:
 
 # Spans per second accepted and stored.
 bench-ingest:
-    uv run python benchmarks/ingest.py
+    uv run python -m benchmarks.ingest
 
 # Fold the fragments of changelog.d/ into CHANGELOG.md.
 changelog version:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ingest import cpu_s
 
+from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.wal.record import encode
 from llmtrace_collector.writer import INSERT_SETTINGS
 from support.otlp import CALL, request, span
@@ -81,8 +82,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, stack_at(Path(folder)) as stack:
         store = stack.store().popen.pid
-        stack.collector().stop()
         owner = stack.owner()
+        migrate(owner)
 
         def insert(bodies: list[bytes]) -> float:
             content = b"".join(encode(project="default", received_ns=time.time_ns(), request=b) for b in bodies)
