@@ -73,6 +73,16 @@ COMMANDS = {
         help="compare the provider's invoice with what is stored",
         extra="all",
     ),
+    "detect": Command(
+        module="llmtrace_collector.commands.detect",
+        help="try the detectors of anomalies and drift on a CSV file",
+        extra="collector",
+    ),
+    "forecast": Command(
+        module="llmtrace_collector.commands.forecast",
+        help="what a month will cost, from a CSV file of daily or hourly amounts",
+        extra="collector",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

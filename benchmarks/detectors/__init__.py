@@ -1,0 +1,1 @@
+"""What the detectors promise, simulated with fixed seeds; each file runs by itself."""
