@@ -213,6 +213,9 @@ def _next_due(journal: Path) -> datetime | None:
         found = db.execute(
             "SELECT min(max(n.due_ms, coalesce(e.not_before_ms, 0)))"
             " FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint) WHERE n.status = 'waiting'"
+            # A resolved waits for its firing, whatever its own time.
+            " AND NOT EXISTS (SELECT 1 FROM notices AS f WHERE f.event_id = n.resolves AND f.endpoint = n.endpoint"
+            " AND f.status = 'waiting')"
         ).fetchone()[0]
     db.close()
     return None if found is None else from_ms(found)

@@ -121,6 +121,16 @@ def test_a_mistake_is_named_with_its_full_path(reads: Any, was: str, is_now: str
     assert any(mistake in line for line in found), found
 
 
+def test_the_demo_takes_the_users_file_along_with_its_files_of_secrets(reads: Any, tmp_path: Path) -> None:
+    from llmtrace_collector.commands.demo import own_rules
+
+    reads(SOUND)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "rules.yaml").write_text(json.dumps(own_rules(tmp_path / "rules.yaml")))
+    assert read(elsewhere / "rules.yaml", environ=ENVIRON).rules == reads(SOUND).rules
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: (

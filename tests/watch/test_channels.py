@@ -216,6 +216,25 @@ def test_rules_that_are_edited_wrongly_are_shown_and_the_old_ones_hold(
     assert receiver.kinds() == ["alert.firing", "alert.resolved"]
 
 
+def test_a_notice_of_which_no_message_can_be_made_is_given_up_and_the_others_go_on(
+    engine: Engine, make_watch: Any, receiver: Receiver, clock: Clock
+) -> None:
+    slack = channels(receiver.url(""))["slack"]
+    engine.spend(NOON, "6", user="alice")
+    watch = make_watch(rule(channels=(slack,), window=timedelta(days=40)))
+    watch.evaluate_once()
+    with watch._journal.transaction() as db:
+        db.execute("UPDATE notices SET body = x'6e6f'")
+    engine.spend(NOON, "6", user="bob")
+    watch.evaluate_once()
+    for _ in SCHEDULE_S:
+        watch.deliver_due()
+        clock.advance(days=1.5)
+    assert "no message can be made of the notice (JSONDecodeError)" in str(watch.health()["error"])
+    assert (watch.health()["outbox"], watch.health()["outbox_failed"]) == (0, 1)
+    assert len(receiver.requests) == 1
+
+
 def test_no_secret_of_any_channel_is_in_a_log_a_table_or_the_state(
     engine: Engine, make_watch: Any, receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

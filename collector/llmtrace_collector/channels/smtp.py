@@ -18,7 +18,7 @@ class _Client(smtplib.SMTP):
     def __init__(self, mail: Mail, gateway: Gateway, timeout_s: float) -> None:
         self._gateway = gateway
         self._secured = mail.server.security is Security.TLS
-        super().__init__(mail.server.host, mail.server.port, local_hostname="llmtrace", timeout=timeout_s)
+        super().__init__(mail.server.host, mail.server.port, local_hostname=_own_name(), timeout=timeout_s)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = self._gateway.connect(host, port, timeout)
@@ -31,6 +31,12 @@ class _Client(smtplib.SMTP):
             tls.close()
             raise
         return tls
+
+
+def _own_name() -> str:
+    """What we call ourselves: the host's name where it is a whole one, else an address literal (RFC 5321, 4.1.3)."""
+    name = socket.gethostname()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
 
 
 def send(mail: Mail, gateway: Gateway, timeout_s: float) -> Answer:

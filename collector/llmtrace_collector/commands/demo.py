@@ -108,19 +108,34 @@ def _rules_file(folder: Path, options: Options, receiver: WebhookReceiver, *, fr
     }
     file = folder / "demo-rules.yaml"
     file.touch(mode=0o600)
-    own = _own_rules(options.rules)
+    own = own_rules(options.rules)
     content = own | {"rules": [*(own.get("rules") or []), budget]}
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file
 
 
-def _own_rules(path: Path | None) -> dict[str, Any]:
+def own_rules(path: Path | None) -> dict[str, Any]:
+    """What the user's rule file says, files of secrets by their whole path: it is copied to another folder."""
     if path is None:
         return {}
     try:
-        return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        content = dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return {key: _with_whole_paths(value, path.absolute().parent) for key, value in content.items()}
     except (OSError, yaml.YAMLError, AttributeError, TypeError) as error:
         raise ConfigError(f"the rule file {path} cannot be read: {error}") from error
+
+
+def _with_whole_paths(value: Any, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_with_whole_paths(item, folder) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: str(folder / item)
+        if str(key).endswith("_file") and isinstance(item, str)
+        else _with_whole_paths(item, folder)
+        for key, item in value.items()
+    }
 
 
 def _play(options: Options, duration_s: float | None) -> subprocess.Popen[bytes]:

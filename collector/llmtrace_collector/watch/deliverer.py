@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from llmtrace_collector.channels import Answer
 from llmtrace_collector.channels import notice as notices
 from llmtrace_collector.watch import circuit, mirror, outbox, rerouting, retries
 from llmtrace_collector.watch.retries import Verdict
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from llmtrace_collector.channels import Answer, Channel, Post
+    from llmtrace_collector.channels import Channel, Post
     from llmtrace_collector.watch.counters import Counters
     from llmtrace_collector.watch.directory import Directory
     from llmtrace_collector.watch.journal import Journal
@@ -107,12 +108,18 @@ class Deliverer:
             number = notice["attempts"] + 1
             delay = retries.delay_after(number, self._random)
             outbox.claim(db, notice["notice_id"], number, now + (delay or _UNRECORDED))
-        message = channel.message(notices.read(notice["event_id"], notice["body"]), now)
-        answer = self._post(message)
+        answer = self._send(channel, notice, now)
         attempt = _Attempt(notice=notice, channel=channel, number=number, delay=delay)
         with self._journal.transaction() as db:
             self._settle(db, attempt, answer)
         return True
+
+    def _send(self, channel: Channel, notice: sqlite3.Row, now: datetime) -> Answer:
+        try:
+            message = channel.message(notices.read(notice["event_id"], notice["body"]), now)
+        except Exception as error:  # noqa: BLE001 a defect of ours must end as a failed notice, for others to get
+            return Answer(status=0, error=f"no message can be made of the notice ({type(error).__name__})")
+        return self._post(message)
 
     def _settle(self, db: sqlite3.Connection, attempt: _Attempt, answer: Answer) -> None:
         now, notice = self._clock(), attempt.notice
