@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,7 +139,8 @@ class Statement:
     settings: Mapping[str, str]
     database: str
     output_format: str
-    query_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    query_id: str
+    """The client's own, or one made up."""
 
 
 class StoreApp:
@@ -257,6 +258,7 @@ class StoreApp:
             settings=_settings(url, owner=owner, project=project),
             database=_database(url.get("database", ""), owner=owner, project=project),
             output_format=_format(head, url.get("default_format", "")),
+            query_id=_query_id(url.get("query_id", "")),
         )
 
     def _who(self, request: Request, url: Mapping[str, str]) -> tuple[bool, str]:
@@ -430,8 +432,17 @@ async def _body(request: Request, limit: int) -> bytes:
 
 
 async def _form(request: Request, limit: int) -> dict[str, str]:
-    form = await request.form(max_files=0, max_fields=1000, max_part_size=limit)
+    try:
+        form = await request.form(max_files=0, max_fields=1000, max_part_size=limit)
+    except HTTPException as error:
+        sentence = f"the form cannot be read ({error.detail}); files, which are external tables, are not taken here"
+        raise ClickHouseError(36, "BAD_ARGUMENTS", sentence) from error
     return {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+
+
+def _query_id(given: str) -> str:
+    """What goes back in a header: the client's id where it is fit for one."""
+    return given if re.fullmatch(r"[!-~]{1,100}", given) else str(uuid.uuid4())
 
 
 def _split_insert(whole: bytes) -> tuple[bytes, bytes | None]:
