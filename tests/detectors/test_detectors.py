@@ -15,9 +15,10 @@ from llmtrace_collector.detectors import batches, budgets, bursts, forecasts, ra
 from llmtrace_collector.detectors.anomaly import AnomalyDetector
 from llmtrace_collector.detectors.categories import CategoricalDrift
 from llmtrace_collector.detectors.drift import NumericDrift
-from llmtrace_collector.detectors.ensemble import Ensemble
+from llmtrace_collector.detectors.ensemble import joint
 from llmtrace_collector.detectors.episodes import REFRACTORY, Episodes
 from llmtrace_collector.detectors.ewma import Ewma
+from llmtrace_collector.detectors.hours import HourlyLevel
 from llmtrace_collector.detectors.references import Reference
 from llmtrace_collector.detectors.sequential import ShiryaevRoberts
 from llmtrace_collector.detectors.tails import Tail
@@ -126,7 +127,17 @@ def test_an_episode_begins_only_where_nothing_as_great_was_near(surprises: list[
 
 
 def test_two_members_that_agree_say_more_than_one() -> None:
-    assert Ensemble(3).update([8.0, 8.0, 0.0]) > Ensemble(3).update([8.0, 0.0, 0.0]) > 0
+    assert joint([8.0, 8.0, 0.0], 3) > joint([8.0, 0.0, 0.0], 3) > joint([0.0, 0.0, 0.0], 3) == 0
+
+
+def test_a_value_usual_at_one_hour_is_odd_at_another() -> None:
+    rng = np.random.default_rng(1)
+    hours = HourlyLevel()
+    for point in range(10 * 288):
+        hours.update(100 * math.sin(point / 144 * math.pi) + rng.normal(0, 2), point / 288 % 1)
+    usual, odd = hours.update(99.0, 0.25), hours.update(99.0, 0.75)
+    assert usual < 3
+    assert odd > 10
 
 
 @few

@@ -13,19 +13,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llmtrace_collector.detectors.ensemble import LARGEST, Ensemble
+from llmtrace_collector.detectors.ensemble import LARGEST, joint
 from llmtrace_collector.detectors.episodes import Episodes
 from llmtrace_collector.detectors.ewma import Ewma
+from llmtrace_collector.detectors.hours import HourlyLevel
 from llmtrace_collector.detectors.novelty import Novelty
 from llmtrace_collector.detectors.ranges import SoftRange
 from llmtrace_collector.detectors.tails import Tail
-from llmtrace_collector.detectors.views import DISTANCE, MEAN, VALUE, Views
+from llmtrace_collector.detectors.views import MEAN, VALUE, Views
 
-WEIGHT = 0.3
+MEMBERS = 7
+WEIGHT = 0.4
 """Of an episode's surprise beside its rank among the series' own."""
-PRIOR = 3.0
-"""Greater episodes that every series is taken to have had before it began."""
-ALERT_SCORE = 0.86
+AGE_WEIGHT = 0.3
+"""Of the length of the past: the same rank among more points is rarer."""
+WARM_UP = 150
+"""Points before anything is said."""
+ALERT_SCORE = 0.875
 DIGITS = 6
 _DAY_S = 86400.0
 
@@ -46,21 +50,21 @@ _QUIET = Anomaly(score=0.0, alert=False)
 class AnomalyDetector:
     """Watches one series."""
 
+    __slots__ = ("count", "episodes", "hours", "levels", "novelties", "origin_s", "span", "tails", "views")
+
     def __init__(self) -> None:
         self.origin_s: float | None = None
+        self.count = 0
         self.views = Views()
-        self.levels = (Ewma(2), Ewma(100))
-        self.ranges = (SoftRange(400),)
+        self.levels = (Ewma(20), Ewma(2, 3000))
+        self.span = SoftRange(400)
+        self.hours = HourlyLevel()
         self.novelties = (
-            Novelty(DISTANCE, 13, (1,), conditional=True),
-            Novelty(MEAN, 5, (4,)),
-            Novelty(VALUE, 7, (1, 3)),
-            Novelty(VALUE, 7, phases=12, conditional=True),
-            Novelty(MEAN, 9, phases=24, conditional=True),
+            Novelty(MEAN, 3, (1, 2, 3)),
+            Novelty(VALUE, 5, (1,)),
+            Novelty(MEAN, 9, phases=24),
         )
-        members = len(self.levels) + len(self.ranges) + len(self.novelties)
-        self.tails = [Tail() for _ in range(members)]
-        self.ensemble = Ensemble(members)
+        self.tails = [Tail() for _ in range(MEMBERS)]
         self.episodes = Episodes()
 
     def update(self, time_s: float, value: float) -> Anomaly:
@@ -72,26 +76,35 @@ class AnomalyDetector:
         """
         if self.origin_s is None:
             self.origin_s = time_s
+        self.count += 1
         self.views.update(value)
-        surprise = self._surprise(value, (time_s - self.origin_s) / _DAY_S)
+        surprise = self._surprise(value, (time_s - self.origin_s) % _DAY_S / _DAY_S)
         if self.views.is_constant:
             return _QUIET
         greater = self.episodes.update(surprise)
-        if greater is None:
+        if greater is None or self.count <= WARM_UP:
             return _QUIET
-        score = _score(surprise, greater)
+        score = _score(surprise, greater, self.count)
         return Anomaly(score=score, alert=score >= ALERT_SCORE)
 
-    def _surprise(self, value: float, days: float) -> float:
+    def _surprise(self, value: float, day_share: float) -> float:
         """The members' joint surprise, nats."""
-        places = self.views.places
-        raw = [level.update(value) for level in self.levels]
-        raw += [span.update(value) for span in self.ranges]
-        raw += [novelty.update(places, days) for novelty in self.novelties]
-        surprises = [tail.surprise(score) for tail, score in zip(self.tails, raw, strict=True)]
-        return round(self.ensemble.update(surprises), DIGITS)
+        places, (fast, slow) = self.views.places, self.levels
+        first, second, third = self.novelties
+        raw = (
+            fast.update(value),
+            slow.update(value),
+            self.span.update(value),
+            self.hours.update(value, day_share),
+            first.update(places, day_share),
+            second.update(places, day_share),
+            third.update(places, day_share),
+        )
+        told = [tail.surprise(score) for tail, score in zip(self.tails, raw, strict=True)]
+        return round(joint(told, MEMBERS), DIGITS) if any(told) else 0.0
 
 
-def _score(surprise: float, greater: int) -> float:
-    nats = WEIGHT * min(surprise, LARGEST) - math.log((greater + PRIOR) / PRIOR)
+def _score(surprise: float, greater: int, count: int) -> float:
+    """One minus the probability, from the surprise, its rank among past episodes and the length of the past."""
+    nats = WEIGHT * min(surprise, LARGEST) + AGE_WEIGHT * math.log(count) - math.log(greater + 1)
     return 1 - math.exp(-max(nats, 0.0))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 
-REFRACTORY = 100
+REFRACTORY = 60
 """Points."""
 KEPT = 64
 """Episodes remembered, the greatest."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-DIGITS = 9
-
 
 class Ewma:
     """Exponentially weighted level and spread; plain means until `memory` points are seen."""
@@ -25,13 +23,12 @@ class Ewma:
 
     def update(self, value: float) -> float:
         """How many standard deviations the next value lies off the level before it; 0 while there is no spread."""
-        self.count += 1
-        if self.count == 1:
+        self.count = count = self.count + 1
+        if count == 1:
             self.level = value
             return 0.0
         off = value - self.level
         found = abs(off) / math.sqrt(self.variance) if self.variance > 0 else 0.0
-        weight = 1 / min(self.count, self.spread_memory)
-        self.level += off / min(self.count, self.memory)
-        self.variance = (1 - weight) * self.variance + weight * off * off
-        return round(found, DIGITS)
+        self.level += off / min(count, self.memory)
+        self.variance += (off * off - self.variance) / min(count, self.spread_memory)
+        return found

@@ -1,10 +1,10 @@
 """Surprise at an order of values not seen before: n-grams over bins, by count.
 
 The next bin together with those some points back (`lags`), or with the hour, is a word; its surprise is -log of the
-share it had so far, a little added to each count. `conditional`: the share among words with the same past.
+share it had so far, a little added to each count.
 Source: t-stide, Warrender, Forrest & Pearlmutter (1999), for sequences of symbols; additive smoothing, Lidstone
 (1920).
-Assumes a series that repeats itself. Units: nats. Cost: 0.8 us; state: 4 bytes a word, at most 343 words here.
+Assumes a series that repeats itself. Units: nats. Cost: 0.8 us; state: 4 bytes a word, at most 216 words here.
 """
 
 from __future__ import annotations
@@ -21,42 +21,35 @@ ADDED = 0.3
 class Novelty:
     """The words of one view of a series."""
 
-    __slots__ = ("bins", "conditional", "counts", "lags", "past", "phases", "total", "view")
+    __slots__ = ("bins", "counts", "lags", "past", "phases", "total", "view")
 
-    def __init__(
-        self, view: int, bins: int, lags: tuple[int, ...] = (), *, phases: int = 1, conditional: bool = False
-    ) -> None:
+    def __init__(self, view: int, bins: int, lags: tuple[int, ...] = (), *, phases: int = 1) -> None:
         self.view = view
         self.bins = bins
+        """Odd."""
         self.lags = lags
         self.phases = phases
         """Parts of a day that are told apart; 1 for none."""
-        self.conditional = conditional
         self.counts = array("I", [0]) * (bins ** (len(lags) + 1) * phases)
-        self.past: deque[int] = deque([bins // 2] * max(lags, default=0), maxlen=max(lags, default=0))
+        farthest = max(lags, default=0)
+        self.past: deque[int] = deque([bins // 2] * farthest, maxlen=farthest)
         self.total = 0
 
-    def update(self, places: list[float], days: float) -> float:
-        """The surprise at the next point, nats; 0 the first time that an hour comes round.
+    def update(self, places: list[float], day_share: float) -> float:
+        """The surprise at the next point, nats.
 
         Args:
             places: of the views, see `views`.
-            days: since the first point, of which the time of day counts.
+            day_share: time of day since the first point, 0 to 1.
         """
-        now, bins, past = bin_of(places[self.view], self.bins), self.bins, self.past
-        word = int(days % 1.0 * self.phases) if self.phases > 1 else 0
+        bins, past, counts = self.bins, self.past, self.counts
+        now = bin_of(places[self.view], bins)
+        word = int(day_share * self.phases) if self.phases > 1 else 0
         for lag in self.lags:
             word = word * bins + past[-lag]
-        first = word * bins
-        word = first + now
+        word = word * bins + now
         past.append(now)
-        count = self.counts[word]
-        self.counts[word] = count + 1
-        if self.conditional:
-            seen, kinds = sum(self.counts[first : first + bins]) - 1, bins
-        else:
-            seen, kinds = self.total, len(self.counts)
+        count = counts[word]
+        counts[word] = count + 1
         self.total += 1
-        if seen == 0 and self.phases > 1:
-            return 0.0
-        return math.log((seen + ADDED * kinds) / (count + ADDED))
+        return math.log((self.total - 1 + ADDED * len(counts)) / (count + ADDED))

@@ -6,7 +6,8 @@ Source: ours; a soft form of record statistics. Assumes nothing. Units: none. Co
 
 from __future__ import annotations
 
-DIGITS = 9
+SHORT = 20
+"""Points that the mean looks back."""
 
 
 class SoftRange:
@@ -27,8 +28,10 @@ class SoftRange:
         self.count += 1
         low, high = self.low, self.high
         width = high - low
-        beyond = max(value - high, low - value)
-        self.mean += (value - self.mean) / 20
-        self.low = min(low + (self.mean - low) / self.memory, value)
-        self.high = max(high - (high - self.mean) / self.memory, value)
-        return round(beyond / width, DIGITS) if width > 0 and beyond > 0 else 0.0
+        beyond = value - high if value > high else low - value
+        self.mean = mean = self.mean + (value - self.mean) / SHORT
+        low += (mean - low) / self.memory
+        high -= (high - mean) / self.memory
+        self.low = min(value, low)
+        self.high = max(value, high)
+        return beyond / width if width > 0 and beyond > 0 else 0.0

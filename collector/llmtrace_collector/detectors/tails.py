@@ -17,31 +17,35 @@ from bisect import insort
 PEAKS = 7
 WARM_UP = 50
 """Values before anything is said."""
+DIGITS = 9
+"""Scores are compared to so many decimals: rounding in another unit is no surprise."""
 
 
 class Tail:
     """The tail of one stream of raw scores."""
 
-    __slots__ = ("count", "peaks")
+    __slots__ = ("count", "floor", "peaks")
 
     def __init__(self) -> None:
         self.peaks: list[float] = []
         """The largest scores, ascending."""
+        self.floor = -math.inf
+        """Scores up to here are usual, and nothing is done about them."""
         self.count = 0
 
     def surprise(self, score: float) -> float:
         """-log of the probability of a score so large, nats, 0 for usual ones; the score is then taken in."""
-        peaks, found = self.peaks, 0.0
         self.count += 1
-        if len(peaks) < PEAKS:
-            if self.count > WARM_UP and peaks and score > peaks[0]:
-                found = self._beyond(score)
-            insort(peaks, score)
-        elif score > peaks[0]:
-            if self.count > WARM_UP:
-                found = self._beyond(score)
-            insort(peaks, score)
+        return 0.0 if score < self.floor else self._take(round(score, DIGITS))
+
+    def _take(self, score: float) -> float:
+        peaks = self.peaks
+        found = self._beyond(score) if self.count > WARM_UP and peaks and score > peaks[0] else 0.0
+        insort(peaks, score)
+        if len(peaks) > PEAKS:
             del peaks[0]
+        if len(peaks) == PEAKS:
+            self.floor = peaks[0] - 10.0**-DIGITS
         return found
 
     def _beyond(self, score: float) -> float:
