@@ -29,10 +29,12 @@ HEAD = ("fault", "times", "acknowledged", "stored", "lost", "doubled", "strange"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50, help="of SIGKILL")
-    parser.add_argument("--away", type=float, default=60.0, help="seconds the store is away, or slow for half of that")
+    parser.add_argument(
+        "--away", type=float, default=60.0, help="seconds the store is away; slow or still for half of it"
+    )
     parser.add_argument("--receivers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=20261125)
-    parser.add_argument("--only", default="kills,away,slow,answers,sigterm", help="of these, in order")
+    parser.add_argument("--only", default="kills,away,slow,late,stalled,answers,sigterm", help="of these, in order")
     given = parser.parse_args()
 
     def progress(n: int) -> None:
@@ -48,6 +50,12 @@ def main() -> int:
         ),
         "away": (f"store away for {given.away:.0f} s", 1, lambda stack: faults.store_away(stack, given.away)),
         "slow": ("store slow: 2 s an answer", 1, lambda stack: faults.store_slow(stack, given.away / 2, delay_s=2.0)),
+        "late": (
+            "answer after the collector asked again",
+            1,
+            lambda stack: faults.answers_too_late(stack, given.away / 2),
+        ),
+        "stalled": ("store stands still", 1, lambda stack: faults.store_stalled(stack, given.away / 2)),
         "answers": ("answer of an insert lost", 5, lambda stack: faults.answers_lost(stack, 5)),
         "sigterm": ("SIGTERM under load", 4, lambda stack: faults.stopped_under_load(stack, 4)),
     }

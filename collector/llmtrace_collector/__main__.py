@@ -63,6 +63,7 @@ def main() -> int:
     parser.add_argument("--http-port", type=int, default=4318)
     parser.add_argument("--grpc-port", type=int, default=4317)
     parser.add_argument("--store-url", default="http://127.0.0.1:8123", help="the embedded store")
+    parser.add_argument("--store-timeout", type=float, default=30.0, help="seconds to wait for an answer to an insert")
     parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
     parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
     parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
@@ -107,7 +108,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         status_listener = bind("127.0.0.1", arguments.status_port, "--status-port") if reach.tls.cert else None
         await asyncio.to_thread(_adopt, folder)
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
-        writer = Writer(wal, address, partial(_connect, own_store, address, database=None), Gate(folder.path))
+        reach_store = partial(_connect, own_store, address, database=None, timeout_s=arguments.store_timeout)
+        writer = Writer(wal, address, reach_store, Gate(folder.path))
         status = Status(folder.wal, 0, wal.why_refusing)
         status.forget()
         status.refresh = partial(report, wal, writer)
@@ -189,11 +191,13 @@ def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
     return Address.parse(arguments.store_url, username=OWNER, password=folder.store_key())
 
 
-def _connect(own_store: DataFolder | None, address: Address, *, database: str | None = DATABASE) -> Client:
+def _connect(
+    own_store: DataFolder | None, address: Address, *, database: str | None = DATABASE, timeout_s: float = 30.0
+) -> Client:
     """A client; the key of the embedded store is sent only while a store of this folder is running."""
     if own_store and not own_store.store_is_running():
         raise StoreDownError(f"no store of the data folder {own_store.path} is running")
-    return connect(address, database=database)
+    return connect(address, database=database, timeout_s=timeout_s)
 
 
 async def _refuse_early(writer: Writer, server: str) -> None:

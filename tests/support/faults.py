@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 from collections.abc import Callable
 
@@ -67,6 +68,40 @@ def store_slow(stack: Stack, seconds: float, *, delay_s: float) -> Count:
     count = _counted_and_stopped(stack, load, store, collector)
     proxy.close()
     return count
+
+
+IMPATIENT_S = 10.0
+"""For an answer, where answers come too late: an insert itself takes seconds on a busy machine."""
+
+
+def answers_too_late(stack: Stack, answers: int) -> Count:
+    """So many answers to inserts come after the collector has stopped waiting for them, and so after it asked again."""
+    store = stack.store()
+    proxy = Proxy(stack.store_port)
+    collector = stack.collector("--store-url", proxy.url, "--store-timeout", str(IMPATIENT_S))
+    stack.wait_migrated()
+    load = Load(stack.http_port, pause_s=0.1)
+    proxy.late_s = IMPATIENT_S + 2
+    proxy.late = answers
+    wait_for(lambda: proxy.late == 0, 60 + 60 * answers, what="answers to be late")
+    load.stop()
+    count = _counted_and_stopped(stack, load, store, collector)
+    proxy.close()
+    return count
+
+
+def store_stalled(stack: Stack, seconds: float) -> Count:
+    """The store stands still in the midst of it and goes on; what was asked again and again meanwhile comes at once."""
+    store = stack.store()
+    collector = stack.collector("--store-timeout", str(IMPATIENT_S))
+    stack.wait_migrated()
+    load = Load(stack.http_port, pause_s=0.1)
+    moment(1.0)
+    store.popen.send_signal(signal.SIGSTOP)
+    moment(seconds)
+    store.popen.send_signal(signal.SIGCONT)
+    load.stop()
+    return _counted_and_stopped(stack, load, store, collector)
 
 
 def answers_lost(stack: Stack, answers: int) -> Count:

@@ -21,6 +21,9 @@ class Proxy:
         self.lose = 0
         """So many answers to inserts are lost from now on: the store has done it, and the collector is not told."""
         self.lost = 0
+        self.late = 0
+        """So many answers to inserts come after `late_s` from now on."""
+        self.late_s = 0.0
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -50,6 +53,8 @@ class Proxy:
                 self._stop.wait(self.delay_s)
                 if seen.insert and self._is_lost():
                     return
+                if seen.insert and self._is_late():
+                    self._stop.wait(self.late_s)
                 seen.insert = False
                 client.sendall(answer)
 
@@ -59,6 +64,13 @@ class Proxy:
                 return False
             self.lose -= 1
             self.lost += 1
+            return True
+
+    def _is_late(self) -> bool:
+        with self._lock:
+            if self.late <= 0:
+                return False
+            self.late -= 1
             return True
 
     @staticmethod
