@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -190,6 +192,46 @@ def test_a_mail_that_some_recipients_get_is_delivered_and_says_who_many_did_not(
         both = replace(email(port), recipients=("on-call@example.com", "gone@example.com"))
         answer = send(both)
     assert (answer.status, answer.error) == (250, "the server refused 1 of 2 recipients")
+
+
+@pytest.mark.parametrize("security", list(Security))
+def test_a_server_that_drips_is_cut_off_when_the_time_is_up(security: Security) -> None:
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection.sendall(b"2")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                drip(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = send(email(listening.getsockname()[1], security=security), timeout_s=0.5)
+        thread.join(20)
+        assert not thread.is_alive()
+    assert answer.status == 0
+    assert "no answer within 0.5 s" in answer.error or (security is Security.TLS and "TLS" in answer.error)
+
+
+def test_a_server_that_is_closed_for_now_is_told_by_its_code() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"554 not today\r\n")
+                connection.recv(100)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        answer = send(email(listening.getsockname()[1]))
+        thread.join(20)
+    assert answer.error == "the mail server answered 554"
 
 
 def test_a_mail_server_in_a_private_network_is_asked_only_where_that_is_allowed() -> None:

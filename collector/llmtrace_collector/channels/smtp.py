@@ -18,18 +18,15 @@ class _Client(smtplib.SMTP):
     def __init__(self, mail: Mail, gateway: Gateway, timeout_s: float) -> None:
         self._gateway = gateway
         self._secured = mail.server.security is Security.TLS
-        super().__init__(mail.server.host, mail.server.port, local_hostname=_own_name(), timeout=timeout_s)
+        super().__init__(local_hostname=_own_name(), timeout=timeout_s)
+        self._host = mail.server.host  # whom STARTTLS is for; set by the base class only when it connects at once
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = self._gateway.connect(host, port, timeout)
         if not self._secured:
             return connection
-        tls = secured(connection, host)
-        try:
-            tls.do_handshake()
-        except BaseException:
-            tls.close()
-            raise
+        self.sock = tls = secured(connection, host)  # here already, for who cuts it off
+        tls.do_handshake()
         return tls
 
 
@@ -68,6 +65,9 @@ def _hand_over(mail: Mail, gateway: Gateway, timeout_s: float, held: list[_Clien
     client = _Client(mail, gateway, timeout_s)
     held.append(client)
     try:
+        code, said = client.connect(mail.server.host, mail.server.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
         return _converse(client, mail)
     finally:
         with suppress(OSError, smtplib.SMTPException):
