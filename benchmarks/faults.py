@@ -52,8 +52,8 @@ def main() -> int:
         "slow": ("store slow: 2 s an answer", 1, lambda stack: faults.store_slow(stack, given.away / 2, delay_s=2.0)),
         "late": (
             "answer after the collector asked again",
-            1,
-            lambda stack: faults.answers_too_late(stack, given.away / 2),
+            3,
+            lambda stack: faults.answers_too_late(stack, 3),
         ),
         "stalled": ("store stands still", 1, lambda stack: faults.store_stalled(stack, given.away / 2)),
         "answers": ("answer of an insert lost", 5, lambda stack: faults.answers_lost(stack, 5)),
