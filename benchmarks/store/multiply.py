@@ -63,12 +63,13 @@ def prepare(client: Client) -> None:
 
 
 def columns(client: Client) -> list[tuple[str, str]]:
-    """Each column of the first table, in order, with how it is declared."""
+    """Each column of the first table with how it is declared: those first that others are reckoned from."""
     rows = client.query(
         "SELECT name, type, default_kind, default_expression FROM system.columns"
         " WHERE database = 'llmtrace' AND table = 'spans_first' ORDER BY position"
     ).result_rows
-    return [(name, f"`{name}` {kind} {how} {default}".strip()) for name, kind, how, default in rows]
+    ordered = sorted(rows, key=lambda row: bool(row[2]))
+    return [(name, f"`{name}` {kind} {how} {default}".strip()) for name, kind, how, default in ordered]
 
 
 def copy(client: Client, number: int, until: float, folder: Path, reserve_gb: float) -> bool:
