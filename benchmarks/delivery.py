@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import json
 import logging
 import multiprocessing
 import os
@@ -100,7 +101,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Takes a delivery."""
-        body = self.rfile.read(int(self.headers["content-length"]))
+        size = int(self.headers["content-length"])
+        body = self.rfile.read(size)
+        if len(body) < size:  # the sender was killed in the middle of it
+            return
         message_id = self.headers["webhook-id"]
         _check(body, self.headers)
         fault = self.receivers.fault(self.path, message_id)
@@ -135,11 +139,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _check(body: bytes, headers: Any) -> None:
-    try:
-        Verifier(SECRET).verify(body, {name.lower(): value for name, value in headers.items()})
-    except Exception as error:
-        if "timestamp" not in str(error):  # the clock is virtual
-            raise
+    """The signature by the reference implementation; not the time, which is virtual."""
+    moment = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+    expected = Verifier(SECRET).sign(headers["webhook-id"], moment, body.decode())
+    assert expected == headers["webhook-signature"], "the signature is wrong"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,7 +318,7 @@ def _lives(folder: Path, address: Address, given: argparse.Namespace) -> Counter
 
 def _report(receivers: Receivers, given: argparse.Namespace, kills: Counter[str], seconds: float) -> None:
     planned = given.users * given.receivers * 2
-    told = Counter(body.split(b'"', 4)[3].decode() for body in receivers.kept.values())
+    told = Counter(json.loads(body)["type"] for body in receivers.kept.values())
     print(f"deliveries planned {planned:,}, arrived {len(receivers.kept):,} ({dict(told)})")
     print(f"lost {planned - len(receivers.kept)}; doubled {dict(receivers.doubles)}")
     print(f"attempts seen {receivers.attempts:,}, faults {sum(receivers.faults.values()):,}: {dict(receivers.faults)}")
