@@ -41,27 +41,31 @@ def main() -> None:
             "-",
             goal,
         )
-        line("  evaluations until a shift of 0.5 is found, median", f"{np.median(_delays(rng, asked)):.0f}")
+        line("  evaluations until a shift of 0.5 is found, median", f"{np.median(delays(rng, asked, 0.5)):.0f}")
 
 
 def _alerts(rng: np.random.Generator, asked: float, months: int) -> int:
-    sums, alerts = _start(), 0
+    sums, alerts = _start(METRICS), 0
     for _ in range(months * DAYS * A_DAY):
         sums, fired = _step(sums, rng.standard_normal(METRICS), asked)
         alerts += int(fired.sum())
     return alerts
 
 
-def _delays(rng: np.random.Generator, asked: float) -> Floats:
-    sums, delays = _start(), np.full(METRICS, np.nan)
-    for step in range(2000):
-        sums, fired = _step(sums, rng.standard_normal(METRICS) + (0.5 if step >= 500 else 0.0), asked)
-        delays[fired & np.isnan(delays)] = step - 499
-    return delays
+def delays(
+    rng: np.random.Generator, asked: float, shift: float, *, streams: int = METRICS, steps: int = 2000
+) -> Floats:
+    """Values until each of many streams is found to have shifted after 500; `steps` where it is not."""
+    sums, found = _start(streams), np.full(streams, np.nan)
+    for step in range(500 + steps):
+        sums, fired = _step(sums, rng.standard_normal(streams) + (shift if step >= 500 else 0.0), asked)
+        if step >= 500:
+            found[fired & np.isnan(found)] = step - 499
+    return np.where(np.isnan(found), float(steps), found)
 
 
-def _start() -> Floats:
-    return np.zeros((2 * len(SHIFTS), METRICS))
+def _start(streams: int) -> Floats:
+    return np.zeros((2 * len(SHIFTS), streams))
 
 
 def _step(sums: Floats, scores: Floats, asked: float) -> tuple[Floats, NDArray[np.bool_]]:

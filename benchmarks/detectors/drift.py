@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
 
 
 def plain() -> None:
-    for sigma, runs in ((0.8, 60), (0.6, 30)):
+    for sigma, runs in ((0.8, 45), (0.6, 30)):
         alarms = values = 0
         began = time.process_time()
         for seed in range(runs // 3):
