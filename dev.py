@@ -22,12 +22,33 @@ RELEASES = ("1.40.0", "1.109.1", "2.0.0", "2.54.0", "3.0.0", "3.54.0")
 BESIDE = {"1.40.0": ["httpx<0.28"]}
 # About the client through the seam. The others say nothing about a release, or need more than the instrument.
 MATRIX_TESTS = ["tests/llmtrace", "--ignore=tests/llmtrace/test_demo.py", "--ignore=tests/llmtrace/test_export.py"]
+# What any ClickHouse must do. The others are about the embedded store itself, or need none.
+SERVER_TESTS = [
+    "tests/collector/test_%s.py" % name
+    for name in (
+        "unfold",
+        "dialects",
+        "promoted",
+        "sampling",
+        "rollups",
+        "logs",
+        "metrics",
+        "deep_values",
+        "deletion",
+        "retention",
+        "pricing",
+        "text_search",
+        "export",
+        "kafka",
+    )
+]
 USAGE = """usage: python3 dev.py COMMAND [arguments]
 
   demo     set everything up and run the demo (llmtrace demo; arguments go to it)
   up       set everything up and run llmtrace up
   test     set everything up, with a browser, and run the tests (arguments go to pytest)
   check    set everything up and run lint, types and import contracts
+  server   run the tests that need a store on the ClickHouse server that LLMTRACE_TEST_CLICKHOUSE_URL names
   matrix   run the instrument's tests on old and new releases of openai (arguments: 1.40.0, 1.x, ...; none: all)
   docs     write the tables of the reference pages from the code
   sync     only set everything up
@@ -38,7 +59,16 @@ def main(argv):
     if sys.version_info < (3, 11):
         return fail("this is Python %s; llmtrace needs 3.11 or newer" % sys.version.split()[0])
     command = argv[0] if argv else "help"
-    commands = {"demo": demo, "up": up, "test": test, "check": check, "matrix": matrix, "docs": docs, "sync": sync}
+    commands = {
+        "demo": demo,
+        "up": up,
+        "test": test,
+        "server": server,
+        "check": check,
+        "matrix": matrix,
+        "docs": docs,
+        "sync": sync,
+    }
     if command not in commands:
         print(USAGE)
         return 0 if command in {"help", "-h", "--help"} else 2
@@ -113,6 +143,12 @@ def test(arguments):
     if skipped:
         print("The browser tests were SKIPPED: LLMTRACE_SKIP_BROWSER=1", flush=True)
     return code
+
+
+def server(arguments):
+    if not os.environ.get("LLMTRACE_TEST_CLICKHOUSE_URL"):
+        return fail("say which server with LLMTRACE_TEST_CLICKHOUSE_URL=http://user:password@127.0.0.1:8123")
+    return run(["-m", "pytest", "-rs"] + (arguments or SERVER_TESTS))
 
 
 def matrix(arguments):

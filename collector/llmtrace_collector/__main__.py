@@ -30,6 +30,7 @@ from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.receivers import Receivers
 from llmtrace_collector.report import report
+from llmtrace_collector.schema.cluster import check_cluster
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
 from llmtrace_collector.store.http import OWNER
@@ -65,6 +66,7 @@ def main() -> int:
     parser.add_argument("--store-url", default="http://127.0.0.1:8123", help="the embedded store")
     parser.add_argument("--store-timeout", type=float, default=30.0, help="seconds to wait for an answer to an insert")
     parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
+    parser.add_argument("--cluster", default="", help="the cluster of which that server is a node")
     parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
     parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
     parser.add_argument("--notify-allow", default="", help="where alerts may go though it is not public")
@@ -187,7 +189,11 @@ def _for_receivers(arguments: argparse.Namespace, folder: DataFolder, reach: Rea
 def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
     if arguments.clickhouse:
         password = os.environ.get(CLICKHOUSE_PASSWORD, "")
-        return Address.parse(arguments.clickhouse, username=arguments.user, password=password)
+        return Address.parse(
+            arguments.clickhouse, username=arguments.user, password=password, cluster=check_cluster(arguments.cluster)
+        )
+    if arguments.cluster:
+        raise ConfigError("--cluster needs --clickhouse: the embedded store is one node and no cluster")
     return Address.parse(arguments.store_url, username=OWNER, password=folder.store_key())
 
 

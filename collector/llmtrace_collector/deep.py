@@ -22,19 +22,24 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
-from llmtrace_collector.database import error_code, rows
+from llmtrace_collector.database import SHARD_DATABASE, error_code, rows
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _MARKED = re.compile("\x01([AKS])([A-Za-z0-9+/=]*)\x01")
 _WAITING = "SELECT * EXCEPT token FROM spans_deep WHERE token = {token:String} ORDER BY trace_id, span_id"
+_WAITING_ON_CLUSTER = (
+    "SELECT * EXCEPT token, _shard_num AS shard, hostName() AS host"
+    " FROM clusterAllReplicas({cluster:String}, {database:Identifier}.spans_deep)"
+    " WHERE token = {token:String} ORDER BY trace_id, span_id"
+)
 _UNKNOWN_TABLE = 60
 _MAPS = ("attributes", "resource_attributes")
 _LISTS_OF_MAPS = ("events.attributes", "links.attributes")
 
 
-def finish(client: Client, token: str, settings: Mapping[str, Any]) -> int:
+def finish(client: Client, token: str, settings: Mapping[str, Any], *, cluster: str = "") -> int:
     """Stores the deep spans of the insert that went under `token`, and gives how many; safe to repeat.
 
     A schema from before they were kept apart has none.
@@ -42,7 +47,7 @@ def finish(client: Client, token: str, settings: Mapping[str, Any]) -> int:
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     try:
-        waiting = rows(client, _WAITING, {"token": token})
+        waiting = _of_all_replicas(client, token, cluster) if cluster else rows(client, _WAITING, {"token": token})
     except ClickHouseError as error:
         if error_code(error) == _UNKNOWN_TABLE:
             return 0
@@ -55,6 +60,18 @@ def finish(client: Client, token: str, settings: Mapping[str, Any]) -> int:
             settings={**settings, "insert_deduplication_token": f"{token}:deep"},
         )
     return len(waiting)
+
+
+def _of_all_replicas(client: Client, token: str, cluster: str) -> list[dict[str, Any]]:
+    """Of each shard what that replica has which has most: the others may not have fetched all yet."""
+    asked = {"token": token, "cluster": cluster, "database": SHARD_DATABASE}
+    found: dict[int, dict[str, list[dict[str, Any]]]] = {}
+    for row in client.query(
+        _WAITING_ON_CLUSTER, parameters=asked, settings={"skip_unavailable_shards": 1}
+    ).named_results():
+        replicas = found.setdefault(row.pop("shard"), {})
+        replicas.setdefault(row.pop("host"), []).append(row)
+    return [row for replicas in found.values() for row in max(replicas.values(), key=len)]
 
 
 def finished(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,20 @@ OPTIONS = (
         help="URL of a ClickHouse server; no embedded store is started then",
     ),
     Option(
+        name="cluster",
+        kind=str,
+        default="",
+        value="NAME",
+        help="the cluster of which that server is a node: tables are replicated and distributed",
+    ),
+    Option(
+        name="database",
+        kind=str,
+        default="llmtrace",
+        value="NAME",
+        help="the database; every command reads its variable",
+    ),
+    Option(
         name="host",
         kind=str,
         default="127.0.0.1",
@@ -164,6 +178,8 @@ class Options:
 
     data: Path
     clickhouse: str
+    cluster: str
+    database: str
     host: str
     tls_cert: Path | None
     tls_key: Path | None

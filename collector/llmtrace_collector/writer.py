@@ -154,7 +154,7 @@ class Writer:
             self.reached.set()
             self._settle(client)
             with faults(self._address):
-                applied = migrate(client)
+                applied = migrate(client, cluster=self._address.cluster, owner=self._wal.identity)
             if applied:
                 log.info("the tables are at version %d", applied[-1])
             self._client = client
@@ -219,7 +219,7 @@ class Writer:
             self._insert(client, table, records, **settings, insert_deduplication_token=token)
             if table == LANDINGS[Signal.TRACES].table:
                 with faults(self._address):
-                    deep.finish(client, token, settings)
+                    deep.finish(client, token, settings, cluster=self._address.cluster)
 
         plan = Plan.load(segment)
         try:

@@ -10,6 +10,7 @@ The app is a stranger to the store: it reads over HTTP, with limits on every que
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from llmtrace_dashboards.queries.query import Query
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-DATABASE = "llmtrace"
+DATABASE = os.environ.get("LLMTRACE_DATABASE") or "llmtrace"
 LIMITS: dict[str, Any] = {"max_execution_time": 5, "max_result_rows": 20_000, "result_overflow_mode": "throw"}
 """Sent with every query where the server lets us."""
 

@@ -1,16 +1,26 @@
-"""`llmtrace ...` in this process: the same door as the program's, without the start of an interpreter."""
+"""`llmtrace ...` in this process: the same door as the program's, without the start of an interpreter.
+
+On a server each test has a database of its own, whose name a process learns when it starts: there it is a process.
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 
 from llmtrace.cli import main
-from support.services import Stack
+from support.services import SERVER, Stack
 
 
 def llmtrace(stack: Stack, *words: str) -> tuple[int, str]:
     """Exit code and output of a command about the data of `stack`."""
+    if SERVER:
+        command = [sys.executable, "-m", "llmtrace.cli", *words, "--data", str(stack.data)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **stack.environ})
+        return done.returncode, done.stdout + done.stderr
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         code = main([*words, "--data", str(stack.data), "--store-port", str(stack.store_port)])

@@ -1,8 +1,14 @@
-"""Real processes of ours for tests: the store, the collector, `llmtrace up`, on free ports."""
+"""Real processes of ours for tests: the store, the collector, `llmtrace up`, on free ports.
+
+`LLMTRACE_TEST_CLICKHOUSE_URL` names a ClickHouse server that stands in for the store, for tests that do nothing to
+the store itself; each `Stack` has a database of its own there. `LLMTRACE_TEST_CLUSTER=1` gives the store the form of a
+cluster (support/cluster_store.py).
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -13,9 +19,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
-from llmtrace_collector.database import Address, connect
+import pytest
+
+from llmtrace_collector.database import DATABASE, Address, connect
+from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.schema.migrate import migrations
 from llmtrace_collector.store.http import OWNER
 from support.tables import put_tables
@@ -57,7 +66,7 @@ class Process:
             stdout=file,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **(environ or {})},
             start_new_session=True,
         )
         return cls(popen=popen, log=log, _file=file)
@@ -102,6 +111,17 @@ class Process:
         self._file.close()
 
 
+SERVER = os.environ.get("LLMTRACE_TEST_CLICKHOUSE_URL", "")
+CLUSTER = "tested" if os.environ.get("LLMTRACE_TEST_CLUSTER") == "1" else ""
+
+
+class _Standing:
+    """The server that was there before: a test that would stop, kill or look into it is skipped."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.skip(f"it does something to the store ({name}), and LLMTRACE_TEST_CLICKHOUSE_URL names a server")
+
+
 @dataclass(kw_only=True)
 class Stack:
     """A data folder with the ports its services use; survives restarts of its processes."""
@@ -114,14 +134,30 @@ class Stack:
     environ: dict[str, str] = field(default_factory=dict)
     new: bool = False
     """Its first store finds no tables, as at a user's first start; else those of today are there."""
+    database: str = DATABASE
     _started: list[Process] = field(default_factory=list)
 
     @classmethod
     def at(cls, folder: Path, **environ: str) -> Stack:
         """On free ports, with the data folder below `folder`."""
         store, http, grpc, dashboard = free_ports(4)
+        database = DATABASE
+        if SERVER:
+            database = f"llmtrace_test_{secrets.token_hex(6)}"
+            environ = {
+                "LLMTRACE_DATABASE": database,
+                CLICKHOUSE_PASSWORD: Address.parse(SERVER).password,
+                "LLMTRACE_CLICKHOUSE": _without_password(SERVER),
+                **environ,
+            }
         return cls(
-            folder=folder, store_port=store, http_port=http, grpc_port=grpc, dashboard_port=dashboard, environ=environ
+            folder=folder,
+            store_port=store,
+            http_port=http,
+            grpc_port=grpc,
+            dashboard_port=dashboard,
+            environ=environ,
+            database=database,
         )
 
     @property
@@ -148,24 +184,37 @@ class Stack:
 
     def store(self, *more: str) -> Process:
         """The store process, ready."""
+        if SERVER:
+            if more:
+                pytest.skip("it needs the embedded store, and LLMTRACE_TEST_CLICKHOUSE_URL names a server")
+            return cast("Process", _Standing())
         if not self.new:
-            put_tables(self)
-        command = ["llmtrace_collector.store", "--data", str(self.data), "--port", str(self.store_port), *more]
+            put_tables(self, CLUSTER)
+        module = "support.cluster_store" if CLUSTER else "llmtrace_collector.store"
+        command = [module, "--data", str(self.data), "--port", str(self.store_port), *more]
         return self._run("store", command, f"{self.store_url}/ping")
 
     def collector(self, *more: str) -> Process:
         """The collector process, ready."""
-        command = ["llmtrace_collector", "--data", str(self.data), "--store-url", self.store_url]
+        command = ["llmtrace_collector", "--data", str(self.data), *self._store_options()]
         command += ["--http-port", str(self.http_port), "--grpc-port", str(self.grpc_port)]
         # What a test leaves without a cost stays so, unless it says otherwise.
         command += ["--price-interval", "0", *more]
         return self._run("collector", command, f"{self.http_url}/healthz")
 
+    def _store_options(self) -> list[str]:
+        if SERVER:
+            return ["--clickhouse", _without_password(SERVER)]
+        if CLUSTER:
+            self.environ[CLICKHOUSE_PASSWORD] = (self.data / "store.key").read_text()
+            return ["--clickhouse", self.store_url, "--user", OWNER, "--cluster", CLUSTER]
+        return ["--store-url", self.store_url]
+
     def wait_migrated(self) -> None:
         """Waits until a collector has brought the store up to the newest schema."""
         newest = migrations()[-1].version
-        wait_for(lambda: self.reader().command("EXISTS TABLE schema_migrations"), 60)
-        wait_for(lambda: self.reader().command("SELECT max(version) FROM schema_migrations") == newest, 60)
+        wait_for(lambda: self.reader().command("EXISTS TABLE schema_migrations"), 240)
+        wait_for(lambda: self.reader().command("SELECT max(version) FROM schema_migrations") == newest, 240)
 
     def up_options(self) -> list[str]:
         """The ports and the folder as options of `llmtrace up`."""
@@ -205,17 +254,35 @@ class Stack:
 
     def reader(self) -> Any:
         """A client of the store as a stranger."""
+        if SERVER:
+            return self.owner()
         return connect(Address(host="127.0.0.1", port=self.store_port))
 
     def owner(self) -> Any:
         """A client of the store with its key."""
+        if SERVER:
+            return self._on_server()
         key = (self.data / "store.key").read_text()
-        return connect(Address(host="127.0.0.1", port=self.store_port, username=OWNER, password=key))
+        address = Address(host="127.0.0.1", port=self.store_port, username=OWNER, password=key, cluster=CLUSTER)
+        return connect(address)
+
+    def _on_server(self) -> Any:
+        client = connect(Address.parse(SERVER), database=None)
+        client.command(f"CREATE DATABASE IF NOT EXISTS {self.database}")
+        client.database = self.database
+        return client
 
     def clean_up(self) -> None:
-        """Ends every process that was started here."""
+        """Ends every process that was started here; what a server has of it is dropped."""
         for process in self._started:
             process.clean_up()
+        if SERVER:
+            connect(Address.parse(SERVER), database=None).command(f"DROP DATABASE IF EXISTS {self.database} SYNC")
+
+
+def _without_password(url: str) -> str:
+    address = Address.parse(url)
+    return address.shown.replace("://", f"://{address.username}@")
 
 
 @contextmanager

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from support.services import Stack
 
 
-def put_tables(stack: Stack) -> None:
+def put_tables(stack: Stack, cluster: str) -> None:
     """Into a data folder that has no engine yet, what a store and a collector would make there."""
     engine = DataFolder(stack.data).engine
     if not engine.exists():
-        shutil.copytree(_made(type(stack)), engine, symlinks=True)
+        shutil.copytree(_made(type(stack), cluster), engine, symlinks=True)
 
 
 @cache
-def _made(kind: type[Stack]) -> Path:
+def _made(kind: type[Stack], cluster: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="llmtrace-tables-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     stack = kind.at(folder)
     stack.new = True
     store = stack.store()
-    migrate(stack.owner())
+    migrate(stack.owner(), cluster=cluster)
     assert store.stop() == 0
     return DataFolder(stack.data).engine

@@ -37,8 +37,9 @@ def _add_retention(parser: argparse.ArgumentParser) -> None:
 
 
 def _show_retention(given: argparse.Namespace) -> int:
-    with reach.reach(given).session() as client:
-        for each in retention.show(client):
+    where = reach.reach(given)
+    with where.session() as client:
+        for each in retention.show(where.shards(client)[0]):
             more = "".join(f", {project}: {days}" for project, days in each.projects.items())
             say(f"{each.table:<20} {each.days} days{more}{'' if each.applied else '  (not yet applied)'}")
     return 0
@@ -52,9 +53,12 @@ def _set_retention(given: argparse.Namespace) -> int:
     else:
         settings = [retention.Setting(table=given.table, project=given.project, days=given.days)]
         retention.check(settings)
-    with reach.reach(given).session() as client:
-        retention.store(client, settings, who=reach.whoever())
-        changed = retention.apply(client)
+    where = reach.reach(given)
+    changed: dict[str, None] = {}
+    with where.session() as client:
+        for shard in where.shards(client):
+            retention.store(shard, settings, who=reach.whoever())
+            changed |= dict.fromkeys(retention.apply(shard))
     say(
         f"changed: {', '.join(changed)}; rows that are too old go in the background" if changed else "nothing to change"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -57,19 +58,19 @@ def _delete(given: argparse.Namespace) -> int:
     where = reach.reach(given)
     with where.session() as client:
         if given.dry_run:
-            return _count(client, order)
+            return _count(where.shards(client), order)
         stored = where.folder is None or waiting.wait_until_stored(
             where.folder.wal, order.selection.requested_at, given.wait
         )
-        return _carry_out(client, where, order, purge=given.purge, stored=stored)
+        return _carry_out(where.shards(client), where, order, purge=given.purge, stored=stored)
 
 
-def _carry_out(client: Client, where: Reach, order: orders.Deletion, *, purge: bool, stored: bool) -> int:
+def _carry_out(clients: list[Client], where: Reach, order: orders.Deletion, *, purge: bool, stored: bool) -> int:
     began = time.monotonic()
     gate = Gate(where.folder.path) if where.folder else None
     clean = partial(letters.remove, where.folder.wal) if where.folder else deletion.no_letters
-    gone = deletion.carry_out(client, order, gate=gate, letters=clean)
-    if purge:
+    gone = deletion.carry_out_everywhere(clients, order, gate=gate, letters=clean)
+    for client in clients if purge else ():
         deletion.purge(client)
         orders.note(client, order, "done", purged=True)
     _tell(gone, "deleted")
@@ -81,12 +82,19 @@ def _carry_out(client: Client, where: Reach, order: orders.Deletion, *, purge: b
     return 0
 
 
-def _count(client: Client, order: orders.Deletion) -> int:
-    deletion.find_traces(client, order.selection)
+def _count(clients: list[Client], order: orders.Deletion) -> int:
+    here = [(client, deletion.within(order, client).selection) for client in clients]
+    rows: Counter[str] = Counter()
     try:
-        _tell(deletion.count(client, order.selection), "would be deleted")
+        for client, selection in here:
+            deletion.find_traces(client, selection)
+        for client, selection in here:
+            for table, number in deletion.count(client, selection).items():
+                rows[table] += number
     finally:
-        deletion.forget_traces(client, order.selection)
+        for client, selection in here:
+            deletion.forget_traces(client, selection)
+    _tell(rows, "would be deleted")
     return 0
 
 
@@ -130,7 +138,7 @@ def _resume(given: argparse.Namespace) -> int:
         found = [each for each in orders.logged(client) if each.deletion.selection.deletion_id == given.deletion]
         if not found:
             raise ConfigError(f'no deletion is called "{given.deletion}": llmtrace data deletions lists them')
-        return _carry_out(client, where, found[0].deletion, purge=False, stored=True)
+        return _carry_out(where.shards(client), where, found[0].deletion, purge=False, stored=True)
 
 
 def _list_deletions(given: argparse.Namespace) -> int:

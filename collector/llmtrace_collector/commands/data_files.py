@@ -49,7 +49,10 @@ def _import(given: argparse.Namespace) -> int:
     where = reach.reach(given)
     gate = Gate(where.folder.path) if where.folder else None
     with where.session() as client:
-        for each in importing.bring_in(client, given.folder, who=reach.whoever(), gate=gate, overlap=given.overlap):
+        shards = where.shards(client)
+        for each in importing.bring_in(
+            client, given.folder, who=reach.whoever(), gate=gate, overlap=given.overlap, shards=shards
+        ):
             what = f"{each.file.rows:>12,} rows" if each.taken else "was imported before"
             say(f"{each.file.name:<40} {what}")
     return 0

@@ -15,6 +15,7 @@ from llmtrace_collector.access.register import Register
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.options import default_data
+from llmtrace_collector.schema.cluster import cluster_of
 from llmtrace_collector.upkeep import reach
 
 
@@ -81,8 +82,9 @@ def _revoke(given: argparse.Namespace) -> int:
 
 def _policies(given: argparse.Namespace) -> int:
     with reach.reach(given).session() as client:
-        tables = [row[0] for row in client.query(TABLES).result_rows]
-    for statement in row_policies(given.user, given.project, tables):
+        tables = [(database, table) for database, table in client.query(TABLES).result_rows]
+        cluster = cluster_of(client)
+    for statement in row_policies(given.user, given.project, tables, cluster=cluster):
         say(f"{statement};")
     return 0
 

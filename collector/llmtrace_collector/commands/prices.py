@@ -147,17 +147,19 @@ def _reprice(argv: Sequence[str]) -> int:
     where = reach.reach(given)
     change = Change(reason="again", who=reach.whoever(), model=given.model)
     gate = Gate(where.folder.path) if where.folder else None
+    busy = 0
+    by_day: dict[str, Changed] = {}
     with where.session() as client:
-        batches = Batches(client, book.load(where.folder.path if where.folder else None, given.prices), gate)
-        if not given.dry_run:
-            finish(client, gate=gate)
-        busy = 0
-        by_day: dict[str, Changed] = {}
-        for hour in _hours(client, given.start, given.end):
-            busy += not given.dry_run and batches.is_busy(hour)
-            one = batches.preview(hour, change) if given.dry_run else batches.price(hour, change)
-            day = f"{hour:%Y-%m-%d}"
-            by_day[day] = by_day[day] + one if day in by_day else one
+        prices = book.load(where.folder.path if where.folder else None, given.prices)
+        for shard in where.shards(client):
+            batches = Batches(shard, prices, gate)
+            if not given.dry_run:
+                finish(shard, gate=gate)
+            for hour in _hours(shard, given.start, given.end):
+                busy += not given.dry_run and batches.is_busy(hour)
+                one = batches.preview(hour, change) if given.dry_run else batches.price(hour, change)
+                day = f"{hour:%Y-%m-%d}"
+                by_day[day] = by_day[day] + one if day in by_day else one
     _tell(by_day, "would change" if given.dry_run else "changed")
     if busy:
         say(f"{busy} hours are just being changed by another: run it again in three minutes")
@@ -174,7 +176,7 @@ def _hours(client: Client, start: datetime, end: datetime) -> list[datetime]:
 
 
 def _tell(by_day: dict[str, Changed], verb: str) -> None:
-    for day, one in by_day.items():
+    for day, one in sorted(by_day.items()):
         if one.spans:
             more = one.new_usd - one.old_usd
             say(f"{day}  {one.spans:>10,} calls  {one.old_usd:f} -> {one.new_usd:f}  ({more:+f})")

@@ -8,11 +8,12 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from llmtrace_collector.channels import Allowed
 from llmtrace_collector.commands.terminal import guarded, say
-from llmtrace_collector.database import Address
+from llmtrace_collector.database import DATABASE_VARIABLE, Address
 from llmtrace_collector.doors import Reach, guard_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder, made
@@ -20,6 +21,7 @@ from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
+from llmtrace_collector.schema.cluster import check_cluster
 from llmtrace_collector.store.http import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.tls import Tls
@@ -81,6 +83,7 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
         if importlib.util.find_spec("streamlit") is None:
             raise ConfigError('the dashboard needs Streamlit: pip install "llmtrace-otel[all]", or give --no-dashboard')
         services.append(_dashboard(options, folder))
+    services = [replace(each, environ={**each.environ, DATABASE_VARIABLE: options.database}) for each in services]
     return Supervisor(services, log_folder=logs, say=say)
 
 
@@ -102,7 +105,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
     arguments += ["--receivers", str(options.receivers), "--wal-quota-mib", str(options.wal_quota_mib)]
     arguments += ["--watch-interval", str(watch_interval_s), "--cors-origins", options.cors_origins]
     server_arguments, environ = _server(options)
-    arguments += server_arguments
+    arguments += [*server_arguments, *_cluster(options)]
     arguments += ["--notify-allow", options.notify_allow]
     if options.rules:
         arguments += ["--rules", str(options.rules)]
@@ -133,6 +136,12 @@ def _server(options: Options) -> tuple[list[str], dict[str, str]]:
         return [], {}
     address = Address.parse(options.clickhouse, password=os.environ.get(CLICKHOUSE_PASSWORD, ""))
     return ["--clickhouse", address.shown, "--user", address.username], {CLICKHOUSE_PASSWORD: address.password}
+
+
+def _cluster(options: Options) -> list[str]:
+    if options.cluster and not options.clickhouse:
+        raise ConfigError("--cluster needs --clickhouse: the embedded store is one node and no cluster")
+    return ["--cluster", check_cluster(options.cluster)] if options.cluster else []
 
 
 def _dashboard(options: Options, folder: DataFolder) -> Service:

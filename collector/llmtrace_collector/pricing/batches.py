@@ -22,7 +22,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from llmtrace_collector.database import DATABASE
+from llmtrace_collector.database import database_of
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.pricing.book import Book
 from llmtrace_collector.pricing.rates import Interval, Model, intervals
@@ -202,12 +202,12 @@ def add_up(client: Client, where: str, token: str) -> None:
     for rollup in ROLLUPS:
         select = client.query(
             "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
-            parameters={"database": DATABASE, "view": f"{rollup}_later"},
+            parameters={"database": database_of(client), "view": f"{rollup}_later"},
         ).result_rows[0][0]
         columns = ", ".join(row[0] for row in client.query(f"DESCRIBE ({select})").result_rows)
         client.command(
             f"INSERT INTO {rollup} ({columns}) SELECT {columns} FROM ({select})"
-            f" SETTINGS additional_table_filters = {{'{DATABASE}.cost_adjustments': {literal(where)}}}",
+            f" SETTINGS additional_table_filters = {{'{database_of(client)}.cost_adjustments': {literal(where)}}}",
             settings={**_ONE_BLOCK, "insert_deduplication_token": f"{token}-{rollup}"},
         )
 

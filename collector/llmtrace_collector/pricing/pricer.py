@@ -15,6 +15,7 @@ from llmtrace_collector.errors import CollectorError
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.pricing import book
 from llmtrace_collector.pricing.batches import Batches, Change, finish
+from llmtrace_collector.upkeep.shards import shards_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -37,10 +38,7 @@ class Pricer:
         self._gate = Gate(folder)
         self._interval_s = interval_s
         self._stamp: object = None
-        self._client: Client | None = None
-        self._batches: Batches | None = None
-        self._seen: dict[tuple[datetime, str, str], int] = {}
-        """How many calls without a cost there were at the last try, by hour, provider and model."""
+        self._shards: list[_Shard] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pricer", daemon=True)
 
@@ -61,41 +59,58 @@ class Pricer:
                 with faults(self._address):
                     self.pass_once(datetime.now(UTC))
             except CollectorError as error:
-                self._batches = None
+                self._shards = []
                 log.info("pricing is put off: %s", error)
             except Exception:
-                self._batches = None
+                self._shards = []
                 log.exception("pricing failed in a way nobody thought of")
             if self._stop.wait(self._interval_s):
                 return
 
     def pass_once(self, now: datetime) -> int:
         """Prices what there is to price; how many spans got a cost."""
-        batches = self._prepared()
-        finish(self._client or self._connect(), gate=self._gate)
-        priced = 0
-        found = self._unpriced(now)
-        for hour in sorted({key[0] for key, calls in found.items() if self._seen.get(key) != calls}):
-            if self._stop.is_set():
-                break
-            priced += batches.price(hour, Change(reason="first", who="collector")).spans
+        priced = sum(self._pass_over(shard, now) for shard in self._prepared())
         if priced:
             log.info("%d spans that came without a cost have one now", priced)
-        # As it was before: what came meanwhile is looked at next time, and so is what was priced now, once more.
-        self._seen = found
         return priced
 
-    def _prepared(self) -> Batches:
-        stamp = book.stamp(self._folder)
-        if self._batches is None or stamp != self._stamp:
-            self._client = self._connect()
-            self._batches = Batches(self._client, book.load(self._folder), self._gate)
-            self._stamp = stamp
-            self._seen = {}
-        return self._batches
+    def _pass_over(self, shard: _Shard, now: datetime) -> int:
+        finish(shard.client, gate=self._gate)
+        priced = 0
+        found = _unpriced(shard.client, now)
+        for hour in sorted({key[0] for key, calls in found.items() if shard.seen.get(key) != calls}):
+            if self._stop.is_set():
+                break
+            priced += shard.batches.price(hour, Change(reason="first", who="collector")).spans
+        # As it was before: what came meanwhile is looked at next time, and so is what was priced now, once more.
+        shard.seen = found
+        return priced
 
-    def _unpriced(self, now: datetime) -> dict[tuple[datetime, str, str], int]:
-        sql = (files("llmtrace_collector.pricing") / "sql" / "hours.sql").read_text(encoding="utf-8")
-        client = self._client or self._connect()
-        rows = client.query(sql, parameters={"since": now - LOOK_BACK}).result_rows
-        return {(hour.replace(tzinfo=UTC), provider, model): calls for hour, provider, model, calls in rows}
+    def _prepared(self) -> list[_Shard]:
+        stamp = book.stamp(self._folder)
+        if not self._shards or stamp != self._stamp:
+            prices = book.load(self._folder)
+            clients = shards_of(self._connect(), self._address)
+            self._shards = [_Shard(client, Batches(client, prices, self._gate)) for client in clients]
+            self._stamp = stamp
+        return self._shards
+
+
+class _Shard:
+    """A shard of a cluster, or the one server."""
+
+    def __init__(self, client: Client, batches: Batches) -> None:
+        self.client = client
+        self.batches = batches
+        self.seen: Unpriced = {}
+        """At the last try."""
+
+
+Unpriced = dict[tuple[datetime, str, str], int]
+"""How many calls without a cost there are, by hour, provider and model."""
+
+
+def _unpriced(client: Client, now: datetime) -> Unpriced:
+    sql = (files("llmtrace_collector.pricing") / "sql" / "hours.sql").read_text(encoding="utf-8")
+    rows = client.query(sql, parameters={"since": now - LOOK_BACK}).result_rows
+    return {(hour.replace(tzinfo=UTC), provider, model): calls for hour, provider, model, calls in rows}

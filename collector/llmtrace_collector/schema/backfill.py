@@ -17,7 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from llmtrace_collector.database import DATABASE
+from llmtrace_collector.database import database_of
 from llmtrace_collector.upkeep.text import literal
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def backfill(client: Client, *, given_up: Callable[[], bool] = lambda: False) ->
 def _add(client: Client, rollup: str, day: str) -> None:
     select = client.query(
         "SELECT as_select FROM system.tables WHERE database = {database:String} AND name = {view:String}",
-        parameters={"database": DATABASE, "view": f"{rollup}_mv"},
+        parameters={"database": database_of(client), "view": f"{rollup}_mv"},
     ).result_rows[0][0]
     marked = f"rollups >= {VERSION}"
     if marked not in select:
@@ -78,7 +78,7 @@ def _add(client: Client, rollup: str, day: str) -> None:
     named = ", ".join(columns)
     ordered = ", ".join(c for c in columns if c in _KEYS)
     begin = f"toDateTime64('{day}', 9, 'UTC')"
-    of_day = {f"{DATABASE}.spans": f"timestamp >= {begin} AND timestamp < {begin} + INTERVAL 1 DAY"}
+    of_day = {f"{database_of(client)}.spans": f"timestamp >= {begin} AND timestamp < {begin} + INTERVAL 1 DAY"}
     rows_from_before = select.replace(marked, f"rollups < {VERSION}")
     client.command(
         f"INSERT INTO {rollup} ({named}) SELECT {named} FROM ({rows_from_before}) ORDER BY {ordered}"

@@ -21,6 +21,7 @@ from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.schema.backfill import backfill
 from llmtrace_collector.upkeep import deletion, letters, orders, reach, retention, waiting
+from llmtrace_collector.upkeep.shards import shards_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -53,7 +54,8 @@ class Custodian:
         self._settings = settings
         self._interval_s = interval_s
         self._applied = self._unsettled = False
-        self._client: Client | None = None
+        self._clients: list[Client] = []
+        """One of each shard, or of the one server."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="custodian", daemon=True)
 
@@ -71,32 +73,37 @@ class Custodian:
         while True:
             try:
                 with faults(self._address):
-                    self._client = self._client or self._connect()
-                    self._look_after(self._client)
+                    self._clients = self._clients or shards_of(self._connect(), self._address)
+                    self._look_after(self._clients)
             except StoreError as error:
-                self._client = None
+                self._clients = []
                 log.info("looking after the store is put off: %s", error)
             except Exception:
                 log.exception("looking after the store failed in a way nobody thought of")
             if self._stop.wait(_SOON_S if self._unsettled else self._interval_s):
                 return
 
-    def _look_after(self, client: Client) -> None:
+    def _look_after(self, clients: Sequence[Client]) -> None:
         if not self._applied:
-            retention.store(client, self._settings, who=reach.whoever())
-            for table in retention.apply(client):
-                log.info("the retention of %s was changed", table)
-            backfill(client, given_up=self._stop.is_set)
+            for client in clients:
+                self._apply(client)
             self._applied = True
         own = self._folder.collector_id()
-        unsettled = [each for each in orders.logged(client) if own not in each.settled]
+        unsettled = [(client, each) for client in clients for each in orders.logged(client) if own not in each.settled]
         self._unsettled = bool(unsettled)
-        for each in unsettled:
+        for client, each in unsettled:
             if not self._stop.is_set():
                 self._settle(client, each, own)
 
+    def _apply(self, client: Client) -> None:
+        retention.store(client, self._settings, who=reach.whoever())
+        for table in retention.apply(client):
+            log.info("the retention of %s was changed", table)
+        backfill(client, given_up=self._stop.is_set)
+
     def _settle(self, client: Client, logged: orders.Logged, own: str) -> None:
-        order, selection = logged.deletion, logged.deletion.selection
+        order = deletion.within(logged.deletion, client)
+        selection = order.selection
         if waiting.has_older(self._folder.wal, selection.requested_at):
             return
         clean = partial(letters.remove, self._folder.wal)

@@ -14,13 +14,15 @@ request (late, settled). What is received after the request is new data. Every s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from llmtrace_collector.database import database_of
 from llmtrace_collector.errors import CollectorError
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.upkeep import retention, rollups
@@ -77,10 +79,53 @@ def forget_traces(client: Client, selection: Selection) -> None:
     client.command(f"DELETE FROM deletion_traces WHERE deletion_id = {literal(selection.deletion_id)}", settings=_SYNC)
 
 
+def within(deletion: Deletion, client: Client) -> Deletion:
+    """The same deletion as the client's node is told it."""
+    return replace(deletion, selection=replace(deletion.selection, database=database_of(client)))
+
+
+def carry_out_everywhere(
+    clients: Sequence[Client], deletion: Deletion, *, gate: Gate | None, letters: Letters = no_letters
+) -> dict[str, int]:
+    """Does it on every shard; rows deleted, by table.
+
+    Rows that name an answer and no trace may lie on another shard than its span: on all shards they go before any span.
+
+    Raises:
+        NotGoneError: rows are still found after several rounds.
+        StoreDownError: the rollups are still being filled from older spans.
+    """
+    everywhere = [(client, within(deletion, client)) for client in clients]
+    before: list[dict[str, int]] = [{} for _ in clients]
+    if len(clients) > 1:
+        for client, here in everywhere:
+            find_traces(client, here.selection)
+        before = [_delete_about_answers(client, here.selection) for client, here in everywhere]
+    gone: Counter[str] = Counter()
+    for (client, here), rows in zip(everywhere, before, strict=True):
+        gone.update(carry_out(client, here, gate=gate, letters=letters, before=rows))
+    return dict(gone)
+
+
+def _delete_about_answers(client: Client, selection: Selection) -> dict[str, int]:
+    names = {table.name for table in KEPT if table.response}
+    left = {name: rows for name, rows in count(client, selection).items() if rows and name in names}
+    _delete(client, selection, left)
+    return left
+
+
 def carry_out(
-    client: Client, deletion: Deletion, *, gate: Gate | None, letters: Letters = no_letters, collector: str = ""
+    client: Client,
+    deletion: Deletion,
+    *,
+    gate: Gate | None,
+    letters: Letters = no_letters,
+    collector: str = "",
+    before: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Does it, or the rest of it; rows deleted, by table. `collector`: it is for what came late out of its log.
+
+    `before` are the rows of it that were deleted already.
 
     Raises:
         NotGoneError: rows are still found after several rounds.
@@ -110,6 +155,8 @@ def carry_out(
             f"rows of the deletion {selection.deletion_id} are found again and again in {', '.join(left)}: stop what"
             f" inserts them, then run llmtrace data resume {selection.deletion_id}"
         )
+    for name, rows in (before or {}).items():
+        gone[name] = gone.get(name, 0) + rows
     if removed := letters(selection, _traces(client, selection)):
         gone["dead letters"] = removed
     if gone or not collector:

@@ -13,7 +13,7 @@ that were deleted after the export began are deleted again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,8 +81,16 @@ def check(folder: Path) -> Manifest:
     return manifest
 
 
-def bring_in(client: Client, folder: Path, *, who: str, gate: Gate | None, overlap: bool = False) -> Iterator[Imported]:
-    """Imports what was not imported before, and tells of each file.
+def bring_in(
+    client: Client,
+    folder: Path,
+    *,
+    who: str,
+    gate: Gate | None,
+    overlap: bool = False,
+    shards: Sequence[Client] = (),
+) -> Iterator[Imported]:
+    """Imports what was not imported before, and tells of each file; `shards` are those of a cluster.
 
     Raises:
         ConfigError: rows of the same project and time are there already, and `overlap` is not given.
@@ -107,10 +115,12 @@ def bring_in(client: Client, folder: Path, *, who: str, gate: Gate | None, overl
         yield Imported(file=file, taken=True)
     for file in costs:
         with gate.passing() if gate else nullcontext():
-            add_up(client, _rows_of(folder, file), f"import:{file.sha256}")
+            for shard in shards or (client,):
+                add_up(shard, _rows_of(folder, file), f"import:{file.sha256}")
         _note(client, file, who, rows=file.rows)
         yield Imported(file=file, taken=True)
-    _delete_again(client, datetime.fromisoformat(manifest.exported_at), gate)
+    for shard in shards or (client,):
+        _delete_again(shard, datetime.fromisoformat(manifest.exported_at), gate)
 
 
 def _rows_of(folder: Path, file: File) -> str:
@@ -167,7 +177,8 @@ def _must_be_free(client: Client, file: File) -> None:
 def _delete_again(client: Client, since: datetime, gate: Gate | None) -> None:
     for each in orders.logged(client):
         if each.deletion.selection.requested_at >= since:
-            deletion.carry_out(client, replace(each.deletion, hours=frozenset()), gate=gate, collector="import")
+            order = replace(deletion.within(each.deletion, client), hours=frozenset())
+            deletion.carry_out(client, order, gate=gate, collector="import")
 
 
 def _digest(path: Path) -> str:

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,10 @@ from llmtrace_collector.errors import ConfigError, StoreRefusedError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import default_data
+from llmtrace_collector.schema.cluster import cluster_of
 from llmtrace_collector.schema.migrate import migrations
 from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.upkeep.shards import shards_of
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -52,8 +54,18 @@ class Reach:
             )
         client = connect(self.address, timeout_s=_LONGEST_S)
         with faults(self.address):
+            if cluster := cluster_of(client):
+                client = connect(replace(self.address, cluster=cluster), timeout_s=_LONGEST_S)
             self._check_schema(client)
             yield client
+
+    def shards(self, client: Client) -> list[Client]:
+        """One of each shard, or the session's client where there is no cluster: for what looks after the store.
+
+        Raises:
+            StoreDownError: no replica of a shard answers.
+        """
+        return shards_of(client, self.address, timeout_s=_LONGEST_S)
 
     @staticmethod
     def _check_schema(client: Client) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from llmtrace_collector.database import DATABASE
+from llmtrace_collector.database import database_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.upkeep.tables import AGEING, Kept, Rollup
 from llmtrace_collector.upkeep.text import literals, split_outside_brackets
@@ -171,7 +171,7 @@ def _settings(client: Client) -> dict[str, dict[str, int]]:
 def _create_query(client: Client, table: str) -> str:
     """The table's definition in the engine's own spelling; '' when there is no such table."""
     sql = "SELECT create_table_query FROM system.tables WHERE database = {database:String} AND name = {table:String}"
-    rows = client.query(sql, parameters={"database": DATABASE, "table": table}).result_rows
+    rows = client.query(sql, parameters={"database": database_of(client), "table": table}).result_rows
     return str(rows[0][0]) if rows else ""
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from llmtrace_collector.database import DATABASE
+from llmtrace_collector.database import database_of
 from llmtrace_collector.errors import StoreDownError, StoreRefusedError
 from llmtrace_collector.pricing.batches import finish
 from llmtrace_collector.schema.backfill import VERSION
@@ -60,7 +60,7 @@ def make_again(client: Client, rollup: Rollup, hours: Iterable[Hour], *, drop: s
     # What was left half-way is in cost_adjustments, and so in the sums below: its own must not come after them.
     finish(client, grace_s=0)
     client.command(f"DROP TABLE IF EXISTS {again} SYNC")
-    client.command(f"CREATE TABLE {again} AS {rollup.name}")
+    client.command(f"CREATE TABLE {again} AS {rollup.name}{_alone(client, rollup)}")
     try:
         if touched:
             _sum_up(client, rollup, again, touched)
@@ -69,6 +69,13 @@ def make_again(client: Client, rollup: Rollup, hours: Iterable[Hour], *, drop: s
             _swap(client, rollup, again, partition, gone)
     finally:
         client.command(f"DROP TABLE IF EXISTS {again} SYNC")
+
+
+def _alone(client: Client, rollup: Rollup) -> str:
+    """What makes a table like a replicated one of this node alone: it is there for seconds, and has no second copy."""
+    sql = f"SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {literal(rollup.name)}"
+    engine = str(_column(client, sql)[0])
+    return f" ENGINE = {engine.removeprefix('Replicated')}" if engine.startswith("Replicated") else ""
 
 
 def _swap(client: Client, rollup: Rollup, again: str, partition: str, gone: str) -> None:
@@ -90,19 +97,21 @@ def _sum_up(client: Client, rollup: Rollup, again: str, hours: Sequence[Hour]) -
             )
         select = select.replace(*rollup.bound)
     # Costs found out later go to the names that are in the new rows.
-    later = _select(client, f"{rollup.name}_later").replace(f"{DATABASE}.{rollup.name})", f"{DATABASE}.{again})")
+    database = database_of(client)
+    later = _select(client, f"{rollup.name}_later").replace(f"{database}.{rollup.name})", f"{database}.{again})")
     filters = literal(_in_hours(hours, rollup, "timestamp"))
     for query, source in ((select, "spans"), (later, "cost_adjustments")):
         columns = ", ".join(_column(client, f"DESCRIBE ({query})"))
         client.command(
             f"INSERT INTO {again} ({columns}) SELECT {columns} FROM ({query})"
-            f" SETTINGS additional_table_filters = {{'{DATABASE}.{source}': {filters}}}, insert_deduplicate = 0",
+            f" SETTINGS additional_table_filters = {{'{database}.{source}': {filters}}}, insert_deduplicate = 0",
             settings=_LONG,
         )
 
 
 def _select(client: Client, view: str) -> str:
-    sql = f"SELECT as_select FROM system.tables WHERE database = {literal(DATABASE)} AND name = {literal(view)}"
+    of_view = f"database = {literal(database_of(client))} AND name = {literal(view)}"
+    sql = f"SELECT as_select FROM system.tables WHERE {of_view}"
     return str(_column(client, sql)[0])
 
 

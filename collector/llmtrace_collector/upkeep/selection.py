@@ -39,6 +39,8 @@ class Selection:
     """The time range, end excluded; None: open."""
     requested_at: datetime
     """What was received later is not meant."""
+    database: str = DATABASE
+    """Whose tables are asked which traces and spans are meant: a mutation runs in none."""
 
     def means(self, value: str) -> bool:
         """Whether `value` is the one that is meant."""
@@ -80,19 +82,20 @@ class Selection:
         if table.trace:
             found.append(f"({own} = '' AND {self._of_spans(table)})" if own else self._of_spans(table))
         if table.response:
+            # Of every shard: what names an answer alone, and no trace, may lie on another than its span.
             answers = f"SELECT response_id FROM {DATABASE}.spans WHERE response_id != '' AND {self.condition(SPANS)}"
             found.append(f"({table.trace} = '' AND {table.response} IN ({answers}))")
         return f"({' OR '.join(found)})" if found else None
 
     def _of_spans(self, table: Kept) -> str:
         """SQL: the row is of a trace that was noted, and not of a span in it that is somebody else's or newer."""
-        traces = f"SELECT trace_id FROM {DATABASE}.deletion_traces WHERE deletion_id = {literal(self.deletion_id)}"
+        traces = f"SELECT trace_id FROM {self.database}.deletion_traces WHERE deletion_id = {literal(self.deletion_id)}"
         of_trace = f"{table.trace} IN ({traces})"
         if table is SPANS or not table.span:
             return of_trace
         names = SPANS.user if self.kind == "user" else SPANS.session
         others = (
-            f"SELECT trace_id, span_id FROM {DATABASE}.spans"
+            f"SELECT trace_id, span_id FROM {self.database}.spans"
             f" WHERE trace_id IN ({traces}) AND (({names} != '' AND NOT {self.equal(names)})"
             f" OR received_at > {moment(self.requested_at)})"
         )
