@@ -63,6 +63,11 @@ COMMANDS = {
         help="look into the write-ahead log, check it, send dead letters again",
         extra="all",
     ),
+    "schema": Command(
+        module="llmtrace_collector.commands.schema",
+        help="show the tables as SQL, also for a cluster, and what reads OTLP from Kafka",
+        extra="all",
+    ),
     "backup": Command(
         module="llmtrace_collector.commands.backup",
         help="back up and restore the embedded store",
