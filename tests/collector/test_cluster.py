@@ -232,6 +232,14 @@ def test_each_shard_is_looked_after_in_its_own_database(node: Stack) -> None:
     assert shard.command("SELECT count() FROM schema_migrations") == len(migrations())
 
 
+def test_retention_is_set_where_the_rows_are(node: Stack) -> None:
+    code, said = llmtrace(node, "data", "retention", "set", "spans", "45")
+    assert (code, said.splitlines()[0].startswith("changed: spans")) == (0, True), said
+    sql = "SELECT create_table_query FROM system.tables WHERE database = 'llmtrace_shard' AND name = 'spans'"
+    assert "toIntervalDay(45)" in str(node.owner().command(sql))
+    assert "spans                45 days" in llmtrace(node, "data", "retention", "show")[1]
+
+
 def test_tables_of_one_server_are_not_made_a_clusters_nor_the_other_way_round(node: Stack) -> None:
     with pytest.raises(StoreRefusedError, match="was made for the cluster tested: start with --cluster tested"):
         migrate(node.owner())
