@@ -36,7 +36,10 @@ def llmtrace(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-COMMANDS = ("up", "demo", "doctor", "keys", "data", "webhooks", "wal", "backup", "reconcile", "tokenizers", "prices")
+COMMANDS = (
+    *("up", "demo", "doctor", "keys", "data", "webhooks", "wal", "schema", "backup", "reconcile", "detect", "forecast"),
+    *("tokenizers", "prices"),
+)
 
 
 def test_help_names_every_command_and_an_unknown_one_is_answered_with_them() -> None:

@@ -242,7 +242,7 @@ class Stack:
     def up(self, *more: str) -> Process:
         """`llmtrace up`, with everything ready (it says so itself: a port may still be an orphan's)."""
         if not self.new:
-            put_tables(self)
+            put_tables(self, CLUSTER)
         process = self.command("up", *self.up_options(), *more)
 
         def ready() -> bool:

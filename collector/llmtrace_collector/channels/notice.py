@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from llmtrace_collector.channels.text import clean
+
 _EPOCH = "1970-01-01T00:00:00.000Z"
 _STATES = {
     "alert.firing": "firing",
@@ -87,7 +89,7 @@ def read(message_id: str, body: bytes) -> Notice:
         at=_moment(at),
         since=_moment(str(data.get("since") or at)),
         title=f"{status.upper()}: {rule}{_of(group)}",
-        summary=str(data.get("summary") or _sentence(status, data, group)),
+        summary=_told(data.get("summary")) or _told(_sentence(status, data, group)) or "A notice of llmtrace.",
         facts=tuple(_facts(data, group, message_id)),
         labels={"alertname": rule, "severity": str(severity), "kind": str(data.get("kind") or told), **group},
         link=_web(data.get("link")),
@@ -107,6 +109,11 @@ def _key(rule: str, group: Mapping[str, str]) -> str:
 
 def _of(group: Mapping[str, str]) -> str:
     return " (" + ", ".join(f"{key} {value}" for key, value in group.items()) + ")" if group else ""
+
+
+def _told(text: object) -> str:
+    """`text` where anything of it can be seen."""
+    return str(text) if text and clean(str(text)) else ""
 
 
 def _sentence(status: Status, data: Mapping[str, Any], group: Mapping[str, str]) -> str:
