@@ -19,7 +19,7 @@ from support.services import Stack, stack_at
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_at(tmp_path_factory.mktemp("fenced")) as running:
+    with stack_at(tmp_path_factory.mktemp("fenced"), new=True) as running:
         running.store()
         running.owner().command("CREATE TABLE notes (text String) ENGINE = MergeTree ORDER BY text")
         running.owner().insert("notes", [["kept"]], column_names=["text"])
