@@ -50,6 +50,9 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _BALANCE_EVERY_S = 1.0
 """When something was stored; else a tenth as often."""
+_PASSING_CODES = {159, 202, 241, 243, 252}
+"""Of the moment, not of the tables: TIMEOUT_EXCEEDED, TOO_MANY_SIMULTANEOUS_QUERIES, MEMORY_LIMIT_EXCEEDED,
+NOT_ENOUGH_SPACE, TOO_MANY_PARTS."""
 _MOST_REFUSALS = 10
 """Of a segment whose records all parse; about half a minute."""
 
@@ -167,7 +170,8 @@ class Writer:
         """Before new tables and views: the one segment that may be stored already, as those of before know it.
 
         What a table remembers of an insert is made of the views on its way too; behind other views the segment would
-        be stored a second time. Where the tables of before do not take it, it cannot have been stored.
+        be stored a second time. It is tried until those of before have taken it or refuse it for good; what they refuse
+        cannot have been stored.
         """
         with faults(self._address):
             if not behind(client):
@@ -180,7 +184,7 @@ class Writer:
                 self._store(client, segment)
                 self._wal.done(segment)
         except StoreError as error:
-            if not error.code:
+            if not error.code or error.code in _PASSING_CODES:
                 raise
             log.info("%s was not stored before the tables were brought up to date: %s", segment.path.name, error)
 
