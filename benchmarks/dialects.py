@@ -89,7 +89,9 @@ def main() -> None:
             content = b"".join(encode(project="default", received_ns=time.time_ns(), request=b) for b in bodies)
             token = {"insert_deduplication_token": os.urandom(8).hex()}
             before = cpu_s(store)
-            owner.raw_insert("otlp_traces", insert_block=content, fmt="Protobuf", settings={**INSERT_SETTINGS, **token})
+            owner.raw_insert(
+                "otlp_traces_flat", insert_block=content, fmt="Protobuf", settings={**INSERT_SETTINGS, **token}
+            )
             return cpu_s(store) - before
 
         print(f"{'':<20} {'spans/CPU-s':>12} {'CPU-ms for an insert of one span':>34}")

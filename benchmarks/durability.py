@@ -52,7 +52,7 @@ def main() -> None:
             for _, store, client, figures in sides:
                 started, used = time.perf_counter(), cpu_s(store.popen.pid)
                 client.raw_insert(
-                    "otlp_traces",
+                    "otlp_traces_flat",
                     insert_block=b"".join(records),
                     fmt="Protobuf",
                     settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},

@@ -65,7 +65,9 @@ def by_itself(stack: Stack, store: Process, work: Sequence[bytes], spans: int) -
     cpu, began = cpu_s(pid), time.perf_counter()
     for segment in prepared:
         token = {"insert_deduplication_token": os.urandom(8).hex()}
-        owner.raw_insert("otlp_traces", insert_block=segment, fmt="Protobuf", settings={**INSERT_SETTINGS, **token})
+        owner.raw_insert(
+            "otlp_traces_flat", insert_block=segment, fmt="Protobuf", settings={**INSERT_SETTINGS, **token}
+        )
     seconds = time.perf_counter() - began
     return Figures(
         spans_a_second=spans / seconds,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from llmtrace_collector import otlp
@@ -28,8 +28,21 @@ class Landing:
         return f"{self.table}_check"
 
 
+def _landing(signal: Signal, table: str) -> Landing:
+    return Landing(table=table, schema=proto(signal), canonical=partial(otlp.canonical, signal))
+
+
 LANDINGS: dict[Signal, Landing] = {
-    signal: Landing(table=f"otlp_{signal}", schema=proto(signal), canonical=partial(otlp.canonical, signal))
-    for signal in Signal
+    Signal.TRACES: _landing(Signal.TRACES, "otlp_traces_flat"),
+    Signal.LOGS: _landing(Signal.LOGS, "otlp_logs"),
+    Signal.METRICS: _landing(Signal.METRICS, "otlp_metrics"),
 }
 """By signal; a migration makes the two tables of each."""
+
+_FLAT_SINCE = 28
+_BEFORE_FLAT = LANDINGS | {Signal.TRACES: replace(LANDINGS[Signal.TRACES], table="otlp_traces")}
+
+
+def landings_at(version: int) -> dict[Signal, Landing]:
+    """Those of a schema version: what an earlier one may have taken is known there by its own way alone."""
+    return LANDINGS if version >= _FLAT_SINCE else _BEFORE_FLAT

@@ -190,7 +190,7 @@ def test_a_span_is_in_every_table_once_however_often_its_segment_is_inserted(nod
     settings = {**INSERT_SETTINGS, "format_schema": LANDINGS[Signal.TRACES].schema}
     for _ in range(2):
         client.raw_insert(
-            "otlp_traces",
+            "otlp_traces_flat",
             insert_block=content,
             fmt="Protobuf",
             settings={**settings, "insert_deduplication_token": "twice", "log_comment": "by hand"},

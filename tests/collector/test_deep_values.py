@@ -23,7 +23,7 @@ def insert(stack: Stack, body: bytes, token: str = "") -> str:
     """What the writer does with a segment of this body, without what it does for deep spans."""
     token = token or os.urandom(8).hex()
     stack.owner().raw_insert(
-        "otlp_traces",
+        "otlp_traces_flat",
         insert_block=encode(project="default", received_ns=time.time_ns(), request=body),
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": token},

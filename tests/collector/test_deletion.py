@@ -44,7 +44,7 @@ def put(stack: Stack, project: str, *spans: Span) -> None:
     """What the writer does with these spans."""
     record = encode(project=project, received_ns=time.time_ns(), request=request(*spans))
     settings = {**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()}
-    stack.owner().raw_insert("otlp_traces", insert_block=record, fmt="Protobuf", settings=settings)
+    stack.owner().raw_insert("otlp_traces_flat", insert_block=record, fmt="Protobuf", settings=settings)
 
 
 def counts(stack: Stack, project: str) -> dict[str, int]:

@@ -31,7 +31,7 @@ def insert(stack: Stack, *bodies: bytes, token: str = "") -> None:
     content = b"".join(encode(project="default", received_ns=time.time_ns(), request=body) for body in bodies)
     owner, token = stack.owner(), token or os.urandom(8).hex()
     owner.raw_insert(
-        "otlp_traces",
+        "otlp_traces_flat",
         insert_block=content,
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": token},

@@ -182,7 +182,7 @@ def test_a_segment_seen_in_the_store_just_before_that_is_killed_is_there_once(tm
         assert stack.reader().query(counts).result_rows == [(2, 2, 2)]
 
 
-@pytest.mark.parametrize("version", [5, migrations()[-1].version - 1])
+@pytest.mark.parametrize("version", [5, 25, 28])
 def test_a_segment_that_may_be_stored_already_is_settled_before_the_tables_are_changed(
     tmp_path: Path, version: int
 ) -> None:
@@ -204,7 +204,9 @@ def test_a_segment_that_may_be_stored_already_is_settled_before_the_tables_are_c
         for segment in segments:
             body = request(span(CALL | {"gen_ai.input.messages": "[]"}))
             segment.path.write_bytes(encode(project="default", received_ns=time.time_ns(), request=body))
-        land(stack, Signal.TRACES, request(span(CALL | {"gen_ai.input.messages": "[]"})), token=segments[0].token)
+        # At 28 another collector has brought the tables up to date, and ours is of before.
+        taken = request(span(CALL | {"gen_ai.input.messages": "[]"}))
+        land(stack, Signal.TRACES, taken, token=segments[0].token, schema=min(version, 25))
         collector = stack.collector()
         wait_for(lambda: not any(segment.path.exists() for segment in segments), what="both to be done")
         assert collector.stop() == 0

@@ -48,7 +48,7 @@ def fill(stack: Stack, project: str, spans: int) -> None:
     ]
     record = encode(project=project, received_ns=time.time_ns(), request=request(*made))
     settings = {**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()}
-    stack.owner().raw_insert("otlp_traces", insert_block=record, fmt="Protobuf", settings=settings)
+    stack.owner().raw_insert("otlp_traces_flat", insert_block=record, fmt="Protobuf", settings=settings)
 
 
 def fingerprint(stack: Stack, table: str, project: str) -> Any:

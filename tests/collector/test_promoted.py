@@ -64,7 +64,7 @@ ROW = {
 def stored(stack: Stack, attributes: dict[str, Any]) -> dict[str, Any]:
     one = span(attributes)
     stack.owner().raw_insert(
-        "otlp_traces",
+        "otlp_traces_flat",
         insert_block=encode(project="default", received_ns=time.time_ns(), request=request(one)),
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},

@@ -30,7 +30,7 @@ def insert(stack: Stack, *spans: Span, token: str = "", times: int = 1) -> None:
     content = encode(project="default", received_ns=time.time_ns(), request=request(*spans))
     settings = {**INSERT_SETTINGS, "insert_deduplication_token": token or os.urandom(8).hex()}
     for _ in range(times):
-        stack.owner().raw_insert("otlp_traces", insert_block=content, fmt="Protobuf", settings=settings)
+        stack.owner().raw_insert("otlp_traces_flat", insert_block=content, fmt="Protobuf", settings=settings)
 
 
 def ask(stack: Stack, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:

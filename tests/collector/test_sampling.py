@@ -39,7 +39,7 @@ THE_RAREST = 1_000_000
 def insert(stack: Stack, body: bytes) -> None:
     """What the writer does with a segment of this body."""
     stack.owner().raw_insert(
-        "otlp_traces",
+        "otlp_traces_flat",
         insert_block=encode(project="default", received_ns=time.time_ns(), request=body),
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},

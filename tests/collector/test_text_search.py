@@ -30,7 +30,7 @@ def word(stack: Stack) -> str:
     body = request(span({**CALL, "gen_ai.input.messages": json.dumps(said, ensure_ascii=False)}))
     content = encode(project="default", received_ns=time.time_ns(), request=body)
     settings = {**INSERT_SETTINGS, "insert_deduplication_token": word}
-    stack.owner().raw_insert("otlp_traces", insert_block=content, fmt="Protobuf", settings=settings)
+    stack.owner().raw_insert("otlp_traces_flat", insert_block=content, fmt="Protobuf", settings=settings)
     return word
 
 

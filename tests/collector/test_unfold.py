@@ -30,7 +30,7 @@ def insert(stack: Stack, *bodies: bytes, token: str | None = None, received_ns: 
     )
     token = token or os.urandom(8).hex()
     stack.owner().raw_insert(
-        "otlp_traces",
+        "otlp_traces_flat",
         insert_block=content,
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": token},

@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import time
 
-from llmtrace_collector.landings import LANDINGS
+from llmtrace_collector.landings import landings_at
+from llmtrace_collector.schema.migrate import newest
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.wal.record import encode
 from llmtrace_collector.writer import INSERT_SETTINGS
 from support.services import Stack
 
+NEWEST = newest()
 
-def land(stack: Stack, signal: Signal, *bodies: bytes, token: str = "", received_ns: int = 0) -> None:
-    """Inserts these requests as one segment."""
+
+def land(
+    stack: Stack, signal: Signal, *bodies: bytes, token: str = "", received_ns: int = 0, schema: int = NEWEST
+) -> None:
+    """Inserts these requests as one segment, as a collector of that schema version did."""
+    landing = landings_at(schema)[signal]
     at = received_ns or time.time_ns()
     content = b"".join(encode(project="default", received_ns=at, request=body) for body in bodies)
     settings = {
         **INSERT_SETTINGS,
-        "format_schema": LANDINGS[signal].schema,
+        "format_schema": landing.schema,
         "insert_deduplication_token": token or os.urandom(8).hex(),
     }
-    stack.owner().raw_insert(LANDINGS[signal].table, insert_block=content, fmt="Protobuf", settings=settings)
+    stack.owner().raw_insert(landing.table, insert_block=content, fmt="Protobuf", settings=settings)

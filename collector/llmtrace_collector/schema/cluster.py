@@ -1,7 +1,7 @@
 """The migrations on a cluster: the same statements, each in the form that makes replicated and distributed tables.
 
     database llmtrace, on every node                       database llmtrace_shard, on every node
-    otlp_traces (Null) ─ unfold_mv ─▶ otlp_spans ───────▶  otlp_spans (Null) ─ ... ─▶ spans, rollups, ... (Replicated)
+    otlp_traces_flat (Null) ─▶ otlp_spans ──────────────▶  otlp_spans (Null) ─ ... ─▶ spans, rollups, ... (Replicated)
                                       (Distributed,        of the shard that the hash of the trace id names
                                        by trace)
     spans, traces, costs, ... (Distributed)   ◀─────────   spans, traces, costs, ...
@@ -29,7 +29,7 @@ from llmtrace_collector.signals import Signal
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-LANDINGS = frozenset(f"otlp_{signal}{check}" for signal in Signal for check in ("", "_check"))
+LANDINGS = frozenset(f"otlp_{name}{check}" for name in (*Signal, f"{Signal.TRACES}_flat") for check in ("", "_check"))
 """What bodies are inserted into: on every node, in the first database."""
 
 DEDUP_SECONDS = 7 * 86_400

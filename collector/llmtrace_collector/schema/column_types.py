@@ -31,8 +31,30 @@ _SCALARS = {
 @cache
 def column_type(proto: str, message: str) -> str:
     """The ClickHouse type of a message of this schema."""
+    return f"Tuple({', '.join(_column(proto, part) for part in _parts(proto, message))})"
+
+
+def flat_columns(proto: str, message: str, *, whole: frozenset[str]) -> dict[str, str]:
+    """The columns of a message's fields and of those of the messages in it, by path (`spans.status.code`), with types.
+
+    Messages in `whole` stay one column; one with a `oneof` must be among them.
+    """
+    found: dict[str, str] = {}
+    for part in _parts(proto, message):
+        kind = part["kind"]
+        one = kind in _SCALARS or kind in whole
+        inner = {"": _type(proto, kind)} if one else _below(flat_columns(proto, kind, whole=whole))
+        found |= {part["name"] + path: f"Array({type_})" if part["many"] else type_ for path, type_ in inner.items()}
+    return found
+
+
+def _below(columns: dict[str, str]) -> dict[str, str]:
+    return {f".{path}": type_ for path, type_ in columns.items()}
+
+
+def _parts(proto: str, message: str) -> list[re.Match[str]]:
     body = next(body for name, body in _MESSAGE.findall(proto) if name == message)
-    return f"Tuple({', '.join(_column(proto, part) for part in _PART.finditer(body))})"
+    return list(_PART.finditer(body))
 
 
 def _column(proto: str, part: re.Match[str]) -> str:

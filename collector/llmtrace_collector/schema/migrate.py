@@ -161,15 +161,19 @@ def _must_agree(client: Client, cluster: str) -> None:
         )
 
 
-def behind(client: Client) -> bool:
-    """Whether the database has an earlier schema than this code; False also when it has none."""
+def version(client: Client) -> int:
+    """The schema version of the database; 0 when it has none."""
     parameters = {"database": DATABASE}
     there = "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'"
     if not client.query(there, parameters=parameters).result_rows[0][0]:
-        return False
+        return 0
     client.database = DATABASE
-    newest = client.query("SELECT max(version) FROM schema_migrations").result_rows[0][0]
-    return bool(newest < migrations()[-1].version)
+    return int(client.query("SELECT max(version) FROM schema_migrations").result_rows[0][0])
+
+
+def newest() -> int:
+    """The schema version of this code."""
+    return migrations()[-1].version
 
 
 def keep_identities(client: Client, *, cluster: str = "") -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from llmtrace_collector.schema import understanding
+from llmtrace_collector.schema import flat, understanding
 from llmtrace_collector.schema.column_types import column_type
 from llmtrace_collector.signals import Signal
 
@@ -206,6 +206,8 @@ def expand(sql: str, *, dedup_window: int = DEDUP_WINDOW) -> str:
         "resource_spans_type": landing_type(Signal.TRACES),
         "resource_logs_type": landing_type(Signal.LOGS),
         "resource_metrics_type": landing_type(Signal.METRICS),
+        "flat_traces_columns": flat.columns(proto()),
+        "joined_spans": flat.joined(proto()),
         "understood_columns": understanding.added(),
         "durable_dedup": (
             f"non_replicated_deduplication_window = {dedup_window}, fsync_after_insert = 1, fsync_part_directory = 1"

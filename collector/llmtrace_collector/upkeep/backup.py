@@ -32,7 +32,7 @@ from llmtrace_collector.database import DATABASE
 from llmtrace_collector.errors import CollectorError, ConfigError
 from llmtrace_collector.folder import DataFolder, made, write_whole
 from llmtrace_collector.gate import Gate
-from llmtrace_collector.landings import LANDINGS
+from llmtrace_collector.landings import landings_at
 from llmtrace_collector.schema.migrate import migrations
 from llmtrace_collector.upkeep.tables import KEPT
 from llmtrace_collector.upkeep.text import literal
@@ -197,9 +197,10 @@ def _store_oldest(client: Client, wal: Path) -> frozenset[Path]:
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     stored = set()
+    landings = landings_at(places.schema_of(wal))
     for path in sorted(wal.rglob(f"*{SEALED}"), key=lambda each: (number_of(each), each.name))[:_IN_DOUBT]:
         segment = Segment(path=path, size_bytes=path.stat().st_size)
-        landing = LANDINGS[segment.signal]
+        landing = landings[segment.signal]
         settings = {
             **INSERT_SETTINGS,
             "format_schema": landing.schema,

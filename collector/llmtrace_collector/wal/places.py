@@ -11,6 +11,7 @@ DIR/wal/
   given/traces/ ...                segment files that a person has handed in
   dead/traces/ ...                 what could not be stored, with the reason (`dead`)
   id                               names this log in the store's counts
+  schema                           the schema version under which the last segments were inserted
 """
 
 from __future__ import annotations
@@ -68,3 +69,15 @@ def identity(wal_folder: Path) -> str:
     if not file.exists():
         write_whole(file, secrets.token_hex(8).encode())
     return file.read_text(encoding="ascii")
+
+
+def schema_of(wal_folder: Path) -> int:
+    """The schema version under which the last segments were inserted; 0: by a collector that did not note it."""
+    file = wal_folder / "schema"
+    return int(file.read_text(encoding="ascii")) if file.exists() else 0
+
+
+def note_schema(wal_folder: Path, version: int) -> None:
+    """Notes it, durably, before the first insert under it."""
+    if schema_of(wal_folder) != version:
+        write_whole(wal_folder / "schema", str(version).encode())
