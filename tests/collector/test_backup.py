@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from llmtrace_collector.schema.migrate import newest
+from llmtrace_collector.wal import places
 from llmtrace_collector.wal.record import encode
 from support.command import llmtrace
 from support.otlp import CALL, post, request, span
@@ -106,6 +108,7 @@ def test_a_segment_whose_insert_was_in_doubt_is_not_stored_twice_after_the_resto
         segment.parent.mkdir(parents=True)
         content = encode(project="default", received_ns=time.time_ns(), request=request(span(), span()))
         segment.write_bytes(content)
+        places.note_schema(stack.data / "wal", newest())  # a log of this version, not of an earlier one
         collector = stack.collector()
         stack.wait_migrated()
         wait_for(lambda: not segment.exists())

@@ -36,10 +36,10 @@ from support.waiting import wait_for
 THE_RAREST = 1_000_000
 
 
-def insert(stack: Stack, body: bytes) -> None:
+def insert(stack: Stack, body: bytes, *, table: str = "otlp_traces_flat") -> None:
     """What the writer does with a segment of this body."""
     stack.owner().raw_insert(
-        "otlp_traces_flat",
+        table,
         insert_block=encode(project="default", received_ns=time.time_ns(), request=body),
         fmt="Protobuf",
         settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},
@@ -195,14 +195,14 @@ def test_rows_from_before_keep_their_sums_and_the_migration_may_run_twice(
         version = next(m.version for m in known if m.name == "sampling")
         monkeypatch.setattr(schema, "migrations", lambda: [m for m in known if m.version < version])
         schema.migrate(owner)
-        insert(stack, request(span(one, trace_state="ot=th:8")))
+        insert(stack, request(span(one, trace_state="ot=th:8")), table="otlp_traces")
         monkeypatch.setattr(schema, "migrations", lambda: [m for m in known if m.version <= version])
         assert schema.migrate(owner) == [version]
         for statement in next(m.statements for m in known if m.version == version):
             owner.command(statement)
         found = sums(stack, model)
         assert (found["calls"], found["more_calls"], found["more_usd"]) == (1, 0, 0)
-        insert(stack, request(span(one, trace_state="ot=th:8")))
+        insert(stack, request(span(one, trace_state="ot=th:8")), table="otlp_traces")
         found = sums(stack, model)
         assert (found["calls"], found["more_calls"]) == (2, 1)
         # The spans themselves have told it all along.

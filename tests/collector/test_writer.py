@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from llmtrace_collector.folder import DataFolder
+from llmtrace_collector.schema.migrate import newest
+from llmtrace_collector.wal import places
 from llmtrace_collector.wal.record import encode
 from support.otlp import post, request, span
 from support.services import Process, Stack, stack_at
@@ -32,11 +34,12 @@ def record(request_body: bytes) -> bytes:
 
 
 def leave_segment(stack: Stack, *records: bytes, name: str = "00000000000000000000000001-aaaaaaaa") -> Path:
-    """A segment as a collector that was killed leaves it."""
+    """A segment as a collector of this version that was killed leaves it."""
     traces = DataFolder(stack.data).wal / "traces"
     traces.mkdir(exist_ok=True, parents=True)
     path = traces / f"{name}.0.seg"
     path.write_bytes(b"".join(records))
+    places.note_schema(traces.parent, newest())
     return path
 
 

@@ -78,12 +78,16 @@ class Pricer:
         finish(shard.client, gate=self._gate)
         priced = 0
         found = _unpriced(shard.client, now)
+        moved: set[datetime] = set()
         for hour in sorted({key[0] for key, calls in found.items() if shard.seen.get(key) != calls}):
             if self._stop.is_set():
                 break
-            priced += shard.batches.price(hour, Change(reason="first", who="collector")).spans
-        # As it was before: what came meanwhile is looked at next time, and so is what was priced now, once more.
-        shard.seen = found
+            spans = shard.batches.price(hour, Change(reason="first", who="collector")).spans
+            priced += spans
+            moved |= {hour} if spans else set()
+        # What was priced makes room for as many that come meanwhile: such an hour is looked at once more. In the others
+        # as many as before are the same ones.
+        shard.seen = {key: calls for key, calls in found.items() if key[0] not in moved}
         return priced
 
     def _prepared(self) -> list[_Shard]:
