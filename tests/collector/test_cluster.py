@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,10 +18,9 @@ from llmtrace_collector.signals import Signal
 from llmtrace_collector.store.http import OWNER
 from llmtrace_collector.upkeep.shards import shards_of
 from llmtrace_collector.upkeep.tables import APART, KEPT, ROLLUPS
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
 from support import services, smoke
 from support.command import llmtrace
+from support.landing import land
 from support.otlp import CALL, post, request, span
 from support.services import Stack, stack_at
 from support.waiting import wait_for
@@ -186,15 +184,8 @@ def test_a_span_is_in_every_table_once_however_often_its_segment_is_inserted(nod
     for _ in range(12):
         deep = {"k": [deep]}
     body = request(span({**CALL, "user.id": "twice", "deep": deep}), span({**CALL, "user.id": "twice"}))
-    content = encode(project="twice", received_ns=time.time_ns(), request=body)
-    settings = {**INSERT_SETTINGS, "format_schema": LANDINGS[Signal.TRACES].schema}
     for _ in range(2):
-        client.raw_insert(
-            "otlp_traces_flat",
-            insert_block=content,
-            fmt="Protobuf",
-            settings={**settings, "insert_deduplication_token": "twice", "log_comment": "by hand"},
-        )
+        land(node, Signal.TRACES, body, project="twice", token="twice", finish=False)
     counted = "SELECT sum(calls) FROM {} WHERE project = 'twice'"
     for database in ("llmtrace", "llmtrace_shard"):
         assert client.command(counted.format(f"{database}.spend_1m")) == 1

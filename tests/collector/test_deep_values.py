@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -12,23 +11,12 @@ from hypothesis import strategies as st
 
 from llmtrace_collector import deep
 from llmtrace_collector.database import rows
-from llmtrace_collector.wal.record import encode
+from llmtrace_collector.signals import Signal
 from llmtrace_collector.writer import INSERT_SETTINGS
+from support.landing import land
 from support.otlp import CALL, any_value, key_values, post, request, span
 from support.services import Stack
 from support.waiting import wait_for
-
-
-def insert(stack: Stack, body: bytes, token: str = "") -> str:
-    """What the writer does with a segment of this body, without what it does for deep spans."""
-    token = token or os.urandom(8).hex()
-    stack.owner().raw_insert(
-        "otlp_traces_flat",
-        insert_block=encode(project="default", received_ns=time.time_ns(), request=body),
-        fmt="Protobuf",
-        settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-    )
-    return token
 
 
 def row_of(stack: Stack, trace_id: bytes) -> dict[str, Any]:
@@ -73,9 +61,9 @@ def test_a_deep_span_is_stored_once_whatever_is_repeated(stack: Stack) -> None:
     model = os.urandom(8).hex()
     one = span({**CALL, "gen_ai.request.model": model, "deep": nested(12)})
     plain = span({**CALL, "gen_ai.request.model": model})
-    token = insert(stack, request(one, plain))
+    token = land(stack, Signal.TRACES, request(one, plain), finish=False)
     for _ in range(2):  # the writer ended before, or after, the second step
-        insert(stack, request(one, plain), token)
+        land(stack, Signal.TRACES, request(one, plain), token=token, finish=False)
         assert deep.finish(stack.owner(), token, INSERT_SETTINGS) == 1
         assert deep.finish(stack.owner(), token, INSERT_SETTINGS) == 1
     sql = "SELECT count() AS spans, sum(cost_usd) AS usd FROM spans WHERE model = {model:String}"
@@ -86,7 +74,7 @@ def test_a_deep_span_is_stored_once_whatever_is_repeated(stack: Stack) -> None:
 
 def test_what_cannot_be_true_is_quarantined_however_deep(stack: Stack) -> None:
     one = span({"deep": nested(8)}, name=os.urandom(8).hex(), trace_id=b"short")
-    assert deep.finish(stack.owner(), insert(stack, request(one)), INSERT_SETTINGS) == 1
+    assert deep.finish(stack.owner(), land(stack, Signal.TRACES, request(one), finish=False), INSERT_SETTINGS) == 1
     sql = "SELECT reason, attributes FROM spans_quarantine WHERE name = {name:String}"
     (row,) = rows(stack.reader(), sql, {"name": one.name})
     assert "trace_id" in row["reason"]
@@ -117,6 +105,6 @@ def test_values_are_rendered_as_python_renders_them(value: Any) -> None:
 )
 def test_what_sql_and_python_make_of_a_value_together_is_exact(stack: Stack, attributes: dict[str, Any]) -> None:
     one = span(attributes)
-    deep.finish(stack.owner(), insert(stack, request(one)), INSERT_SETTINGS)
+    land(stack, Signal.TRACES, request(one))
     got = row_of(stack, one.trace_id)["attributes"]
     assert {key: json.loads(text) for key, text in got.items()} == attributes

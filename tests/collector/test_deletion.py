@@ -17,12 +17,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from llmtrace_collector.errors import StoreDownError
 from llmtrace_collector.gate import Gate
+from llmtrace_collector.signals import Signal
 from llmtrace_collector.upkeep import deletion, orders
 from llmtrace_collector.upkeep.tables import ROLLUPS
 from llmtrace_collector.upkeep.text import literal
 from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
 from support.command import llmtrace
+from support.landing import land
 from support.otlp import CALL, post, request, span
 from support.services import Stack, stack_at
 from support.waiting import wait_for
@@ -41,10 +42,7 @@ def call(user: str = "", *, hours: float = 0, trace: bytes = b"", session: str =
 
 
 def put(stack: Stack, project: str, *spans: Span) -> None:
-    """What the writer does with these spans."""
-    record = encode(project=project, received_ns=time.time_ns(), request=request(*spans))
-    settings = {**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()}
-    stack.owner().raw_insert("otlp_traces_flat", insert_block=record, fmt="Protobuf", settings=settings)
+    land(stack, Signal.TRACES, request(*spans), project=project)
 
 
 def counts(stack: Stack, project: str) -> dict[str, int]:

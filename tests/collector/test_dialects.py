@@ -15,28 +15,14 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from llmtrace_collector import deep
 from llmtrace_collector.database import rows
 from llmtrace_collector.schema.dialects import names, values
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import key_values, request, span
 from support.services import Stack
 
 RECORDED = Path(__file__).parent / "recorded"
-
-
-def insert(stack: Stack, *bodies: bytes, token: str = "") -> None:
-    """What the writer does with a segment of these bodies."""
-    content = b"".join(encode(project="default", received_ns=time.time_ns(), request=body) for body in bodies)
-    owner, token = stack.owner(), token or os.urandom(8).hex()
-    owner.raw_insert(
-        "otlp_traces_flat",
-        insert_block=content,
-        fmt="Protobuf",
-        settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-    )
-    deep.finish(owner, token, INSERT_SETTINGS)
 
 
 def found(stack: Stack, table: str, *trace_ids: bytes) -> list[dict[str, Any]]:
@@ -306,7 +292,7 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any], Any, Any]] = {
 def stored(stack: Stack) -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
     """Rows of `spans` and `span_content` of each example, all in one insert."""
     spans = {case: span(sent[0]) for case, sent in SENT.items()}
-    insert(stack, request(*spans.values()))
+    land(stack, Signal.TRACES, request(*spans.values()))
     of_spans = {row["trace_id"]: row for row in found(stack, "spans", *(s.trace_id for s in spans.values()))}
     content = {row["trace_id"]: row for row in found(stack, "span_content", *(s.trace_id for s in spans.values()))}
     return {case: (of_spans[s.trace_id.hex()], content.get(s.trace_id.hex())) for case, s in spans.items()}
@@ -348,7 +334,7 @@ def test_tokens_that_their_own_part_exceeds_were_counted_apart(stack: Stack) -> 
             "gen_ai.usage.cache_creation_input_tokens": 20,
         }
     )
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     (row,) = found(stack, "spans", one.trace_id)
     assert (row["input_tokens"], row["cached_input_tokens"], row["cache_write_input_tokens"]) == (123, 100, 20)
 
@@ -363,7 +349,7 @@ def test_messages_told_by_span_events_are_content(stack: Stack) -> None:
     )
     other.events.add(name="gen_ai.content.prompt", attributes=key_values({"gen_ai.prompt": json.dumps(CHAT)}))
     other.events.add(name="gen_ai.content.completion", attributes=key_values({"gen_ai.completion": "Hi."}))
-    insert(stack, request(one, other))
+    land(stack, Signal.TRACES, request(one, other))
     for each in (one, other):
         (content,) = found(stack, "span_content", each.trace_id)
         assert json.loads(content["input_messages"]) == ASKED
@@ -395,7 +381,7 @@ def spans_of(message: ExportTraceServiceRequest) -> list[Span]:
 @pytest.mark.parametrize("name", ["openinference", "traceloop", "traceloop-0.40", "langfuse", "logfire"])
 def test_real_instrumentations_tell_the_same_of_the_same_calls(stack: Stack, name: str) -> None:
     recorded = list(bodies(name))
-    insert(stack, *(message.SerializeToString() for message in recorded))
+    land(stack, Signal.TRACES, *(message.SerializeToString() for message in recorded))
     ids = [one.trace_id for message in recorded for one in spans_of(message)]
     calls = [row for row in found(stack, "spans", *ids) if row["is_call"]]
     assert {row["convention"] for row in calls} == {name.partition("-")[0]}
@@ -478,7 +464,7 @@ FOUND = [
 @example(FOUND)
 def test_nothing_that_can_be_sent_under_these_names_stops_an_insert(stack: Stack, many: list[dict[str, Any]]) -> None:
     spans = [span(attributes, name="hostile") for attributes in many]
-    insert(stack, request(*spans))
+    land(stack, Signal.TRACES, request(*spans))
     ids = [one.trace_id.hex() for one in spans]
     sql = (
         "SELECT (SELECT count() FROM spans WHERE trace_id IN {ids:Array(String)})"
@@ -504,7 +490,7 @@ def are_messages(text: str) -> bool:
 def test_the_same_token_again_changes_nothing_whichever_way_a_span_goes(stack: Stack) -> None:
     one, other = span(SENT["genai"][0]), span(SENT["openinference"][0])
     for _ in range(3):
-        insert(stack, request(one, other), token=one.trace_id.hex())
+        land(stack, Signal.TRACES, request(one, other), token=one.trace_id.hex())
     assert len(found(stack, "spans", one.trace_id, other.trace_id)) == 2
     assert len(found(stack, "span_content", one.trace_id, other.trace_id)) == 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +16,11 @@ from llmtrace_collector.gate import Gate
 from llmtrace_collector.pricing import book
 from llmtrace_collector.pricing.batches import Batches, Change
 from llmtrace_collector.schema.migrate import migrate
+from llmtrace_collector.signals import Signal
 from llmtrace_collector.upkeep import export, importing
 from llmtrace_collector.upkeep.tables import ROLLUPS
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
 from support.command import llmtrace
+from support.landing import land
 from support.otlp import CALL, request, span
 from support.services import Stack, stack_at
 
@@ -46,9 +45,7 @@ def fill(stack: Stack, project: str, spans: int) -> None:
         )
         for n in range(spans)
     ]
-    record = encode(project=project, received_ns=time.time_ns(), request=request(*made))
-    settings = {**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()}
-    stack.owner().raw_insert("otlp_traces_flat", insert_block=record, fmt="Protobuf", settings=settings)
+    land(stack, Signal.TRACES, request(*made), project=project)
 
 
 def fingerprint(stack: Stack, table: str, project: str) -> Any:

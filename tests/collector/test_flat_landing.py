@@ -29,6 +29,7 @@ TABLES = {
     "spans_quarantine": "*",
     "spans_deep": "* EXCEPT token",
 }
+PROJECT = "both-landings"
 
 
 def insert(stack: Stack, table: str, records: bytes) -> bool:
@@ -44,7 +45,7 @@ def insert(stack: Stack, table: str, records: bytes) -> bool:
 def both(stack: Stack, *bodies: bytes) -> bool:
     """Inserts the same segment by either way, which must agree whether it can be read."""
     at = time.time_ns()
-    records = b"".join(encode(project="default", received_ns=at, request=body) for body in bodies)
+    records = b"".join(encode(project=PROJECT, received_ns=at, request=body) for body in bodies)
     by_columns, by_one = insert(stack, NOW, records), insert(stack, BEFORE, records)
     assert by_columns == by_one
     return by_columns
@@ -54,7 +55,8 @@ def unlike(stack: Stack) -> dict[str, int]:
     """By table, how many rows one of the ways made and the other did not."""
     found = {}
     for table, columns in TABLES.items():
-        rows = f"SELECT toString(tuple({columns})) AS row, count() AS n FROM {table} GROUP BY row"
+        mine = f"FROM {table} WHERE project = '{PROJECT}'"
+        rows = f"SELECT toString(tuple({columns})) AS row, count() AS n {mine} GROUP BY row"
         found[table] = int(stack.owner().command(f"SELECT countIf(n % 2) FROM ({rows})"))
     return found
 

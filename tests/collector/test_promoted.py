@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import Any
 
 from llmtrace_collector.database import rows
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import CALL, request, span
 from support.services import Stack
 
@@ -63,12 +61,7 @@ ROW = {
 
 def stored(stack: Stack, attributes: dict[str, Any]) -> dict[str, Any]:
     one = span(attributes)
-    stack.owner().raw_insert(
-        "otlp_traces_flat",
-        insert_block=encode(project="default", received_ns=time.time_ns(), request=request(one)),
-        fmt="Protobuf",
-        settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},
-    )
+    land(stack, Signal.TRACES, request(one))
     sql = f"SELECT {', '.join(ROW)} FROM spans WHERE trace_id = {{id:String}}"
     (found,) = rows(stack.reader(), sql, {"id": one.trace_id.hex()})
     return found

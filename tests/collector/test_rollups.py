@@ -15,8 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from llmtrace_collector.schema.backfill import ROLLUPS, VERSION, _add, backfill
 from llmtrace_collector.schema.migrate import migrate, migrations
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import CALL, request, span
 from support.services import Stack, stack_at
 
@@ -27,10 +27,9 @@ NOW = time.time_ns() // HOUR * HOUR - 5 * HOUR
 
 def insert(stack: Stack, *spans: Span, token: str = "", times: int = 1) -> None:
     """What the writer does with a segment of these spans, so many times under the same token."""
-    content = encode(project="default", received_ns=time.time_ns(), request=request(*spans))
-    settings = {**INSERT_SETTINGS, "insert_deduplication_token": token or os.urandom(8).hex()}
+    token = token or os.urandom(8).hex()
     for _ in range(times):
-        stack.owner().raw_insert("otlp_traces_flat", insert_block=content, fmt="Protobuf", settings=settings)
+        land(stack, Signal.TRACES, request(*spans), token=token)
 
 
 def ask(stack: Stack, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -27,23 +27,13 @@ import llmtrace
 from llmtrace.testing import FakeProvider
 from llmtrace_collector.database import rows
 from llmtrace_collector.schema import migrate as schema
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import CALL, request, span
 from support.services import Stack, stack_at
 from support.waiting import wait_for
 
 THE_RAREST = 1_000_000
-
-
-def insert(stack: Stack, body: bytes, *, table: str = "otlp_traces_flat") -> None:
-    """What the writer does with a segment of this body."""
-    stack.owner().raw_insert(
-        table,
-        insert_block=encode(project="default", received_ns=time.time_ns(), request=body),
-        fmt="Protobuf",
-        settings={**INSERT_SETTINGS, "insert_deduplication_token": os.urandom(8).hex()},
-    )
 
 
 def told(trace_state: str) -> tuple[str | None, Fraction]:
@@ -79,7 +69,7 @@ STATES = st.lists(st.tuples(st.sampled_from(["", " ", "\t "]), MEMBERS, st.sampl
 def test_a_threshold_is_read_as_the_specification_has_it_and_nothing_else_is(stack: Stack, states: list[str]) -> None:
     name = os.urandom(8).hex()
     spans = [span({}, name=name, trace_state=state, start_time_unix_nano=time.time_ns()) for state in states]
-    insert(stack, request(*spans))
+    land(stack, Signal.TRACES, request(*spans))
     sql = "SELECT span_id, sampling_threshold AS th, sampling_weight AS weight FROM spans WHERE name = {name:String}"
     found = {row["span_id"]: (row["th"], row["weight"]) for row in rows(stack.reader(), sql, {"name": name})}
     for one, state in zip(spans, states, strict=True):
@@ -104,8 +94,9 @@ def test_the_rollup_has_what_is_stored_and_beside_it_what_sampling_left_out(stac
     model = os.urandom(8).hex()
     call = {**CALL, "gen_ai.request.model": model}
     unpriced = {key: value for key, value in call.items() if key != "llmtrace.cost.usd"}
-    insert(
+    land(
         stack,
+        Signal.TRACES,
         request(
             span(call),
             span(call, trace_state="ot=th:8"),
@@ -133,7 +124,7 @@ def test_where_nothing_was_sampled_sums_are_exact_to_the_last_digit(stack: Stack
     costs = [Decimal("0.000000000001"), Decimal("999999.999999999999"), Decimal("0.1"), Decimal("0.2")]
     spans = [span({**CALL, "gen_ai.request.model": model, "llmtrace.cost.usd": str(cost)}) for cost in costs]
     spans[0].trace_state = "ot=th:0"
-    insert(stack, request(*spans))
+    land(stack, Signal.TRACES, request(*spans))
     found = sums(stack, model)
     assert (found["usd"], found["more_usd"], found["more_calls"]) == (sum(costs), 0, 0)
     sql = "SELECT sum(corrected_cost_usd) AS usd FROM spans WHERE model = {model:String}"
@@ -162,7 +153,7 @@ def test_what_the_sdks_consistent_sampler_keeps_adds_up_to_about_all_there_was(s
         call = provider.get_tracer("tests").start_span("chat")
         call.set_attributes({**CALL, "gen_ai.request.model": model})
         call.end()
-    insert(stack, encode_spans(memory.get_finished_spans()).SerializeToString())
+    land(stack, Signal.TRACES, encode_spans(memory.get_finished_spans()).SerializeToString())
     found = sums(stack, model)
     stored = len(memory.get_finished_spans())
     assert found["calls"] == stored < made / 5
@@ -175,8 +166,10 @@ def test_what_the_sdks_consistent_sampler_keeps_adds_up_to_about_all_there_was(s
 def test_one_span_of_a_stranger_cannot_outweigh_all_others(stack: Stack) -> None:
     model = os.urandom(8).hex()
     dear = {**CALL, "gen_ai.request.model": model, "llmtrace.cost.usd": "1000000"}
-    insert(
-        stack, request(span(dear, trace_state="ot=th:ffffffffffffff"), span(dear, trace_state="ot=th:ffffef39085f4a"))
+    land(
+        stack,
+        Signal.TRACES,
+        request(span(dear, trace_state="ot=th:ffffffffffffff"), span(dear, trace_state="ot=th:ffffef39085f4a")),
     )
     found = sums(stack, model)
     assert found["calls"] == 2
@@ -195,14 +188,14 @@ def test_rows_from_before_keep_their_sums_and_the_migration_may_run_twice(
         version = next(m.version for m in known if m.name == "sampling")
         monkeypatch.setattr(schema, "migrations", lambda: [m for m in known if m.version < version])
         schema.migrate(owner)
-        insert(stack, request(span(one, trace_state="ot=th:8")), table="otlp_traces")
+        land(stack, Signal.TRACES, request(span(one, trace_state="ot=th:8")), schema=4)
         monkeypatch.setattr(schema, "migrations", lambda: [m for m in known if m.version <= version])
         assert schema.migrate(owner) == [version]
         for statement in next(m.statements for m in known if m.version == version):
             owner.command(statement)
         found = sums(stack, model)
         assert (found["calls"], found["more_calls"], found["more_usd"]) == (1, 0, 0)
-        insert(stack, request(span(one, trace_state="ot=th:8")), table="otlp_traces")
+        land(stack, Signal.TRACES, request(span(one, trace_state="ot=th:8")), schema=4)
         found = sums(stack, model)
         assert (found["calls"], found["more_calls"]) == (2, 1)
         # The spans themselves have told it all along.

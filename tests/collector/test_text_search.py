@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmtrace_collector.schema.migrate import migrate, migrations
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import CALL, request, span
 from support.services import Stack, stack_at
 
@@ -28,9 +27,7 @@ def word(stack: Stack) -> str:
     word = "w" + os.urandom(8).hex()
     said = [{"role": "user", "parts": [{"type": "text", "content": f"first line\n{word} Café, order_4711"}]}]
     body = request(span({**CALL, "gen_ai.input.messages": json.dumps(said, ensure_ascii=False)}))
-    content = encode(project="default", received_ns=time.time_ns(), request=body)
-    settings = {**INSERT_SETTINGS, "insert_deduplication_token": word}
-    stack.owner().raw_insert("otlp_traces_flat", insert_block=content, fmt="Protobuf", settings=settings)
+    land(stack, Signal.TRACES, body)
     return word
 
 

@@ -16,25 +16,11 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from llmtrace_collector.database import rows
-from llmtrace_collector.wal.record import encode
-from llmtrace_collector.writer import INSERT_SETTINGS
+from llmtrace_collector.signals import Signal
+from support.landing import land
 from support.otlp import CALL, any_value, key_values, post, request, span
 from support.services import Stack
 from support.waiting import wait_for
-
-
-def insert(stack: Stack, *bodies: bytes, token: str | None = None, received_ns: int = 0) -> None:
-    """What the writer does with a segment of these bodies."""
-    content = b"".join(
-        encode(project="default", received_ns=received_ns or time.time_ns(), request=body) for body in bodies
-    )
-    token = token or os.urandom(8).hex()
-    stack.owner().raw_insert(
-        "otlp_traces_flat",
-        insert_block=content,
-        fmt="Protobuf",
-        settings={**INSERT_SETTINGS, "insert_deduplication_token": token},
-    )
 
 
 def row_of(stack: Stack, one: Span, table: str = "spans") -> dict[str, Any]:
@@ -66,7 +52,7 @@ def test_a_call_fills_the_typed_columns(stack: Stack) -> None:
         trace_state="ot=th:8",
         status=Status(code=Status.STATUS_CODE_ERROR, message="it broke"),
     )
-    insert(stack, request(one, resource={"service.name": "shop", "deployment.environment.name": "prod"}))
+    land(stack, Signal.TRACES, request(one, resource={"service.name": "shop", "deployment.environment.name": "prod"}))
     row = row_of(stack, one)
     expected = {
         "project": "default",
@@ -109,13 +95,13 @@ def test_a_call_fills_the_typed_columns(stack: Stack) -> None:
 
 def test_tokens_written_to_cache_are_read_by_the_old_name_too(stack: Stack) -> None:
     one = span({**CALL, "gen_ai.usage.cache_creation.input_tokens": 7})
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     assert row_of(stack, one)["cache_write_input_tokens"] == 7
 
 
 def test_what_was_not_reported_is_null_and_not_zero(stack: Stack) -> None:
     one = span({"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat"})
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     row = row_of(stack, one)
     tokens = ["input_tokens", "output_tokens", "cached_input_tokens", "cache_write_input_tokens"]
     names = [*tokens, "cost_usd", "time_to_first_token_ns"]
@@ -125,7 +111,7 @@ def test_what_was_not_reported_is_null_and_not_zero(stack: Stack) -> None:
 def test_time_to_first_token_is_the_first_chunk_with_content_when_the_span_says_so(stack: Stack) -> None:
     attributes = {**CALL, "gen_ai.response.time_to_first_chunk": 0.1, "llmtrace.response.time_to_first_token": 0.3}
     one = span(attributes)
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     assert row_of(stack, one)["time_to_first_token_ns"] == 300_000_000
 
 
@@ -141,7 +127,7 @@ def test_time_to_first_token_is_the_first_chunk_with_content_when_the_span_says_
 )
 def test_only_requests_to_a_provider_are_calls(stack: Stack, attributes: dict[str, Any], is_call: bool) -> None:
     one = span(attributes)
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     assert row_of(stack, one)["is_call"] is is_call
 
 
@@ -158,7 +144,7 @@ deep = st.one_of(
 @given(st.dictionaries(st.text(min_size=1, max_size=10), deep, max_size=6))
 def test_attribute_values_of_any_kind_arrive_exactly(stack: Stack, attributes: dict[str, Any]) -> None:
     one = span(attributes)
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     got = row_of(stack, one)["attributes"]
     assert {k: v if isinstance(attributes[k], str) else json.loads(v) for k, v in got.items()} == attributes
 
@@ -175,7 +161,7 @@ def test_messages_go_to_the_content_table_with_previews_on_the_span(stack: Stack
             "gen_ai.output.messages": json.dumps([message("assistant", "<b>answer</b>")]),  # a JSON string
         }
     )
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     row = row_of(stack, one)
     assert (row["input_preview"], row["output_preview"]) == ("é" * 200, "<b>answer</b>")
     assert not [name for name in row["attributes"] if "messages" in name]
@@ -188,7 +174,7 @@ def test_events_and_links_ride_along(stack: Stack) -> None:
     one = span()
     one.events.add(time_unix_nano=5, name="retry", attributes=key_values({"n": 1, "codes": [429]}))
     one.links.add(trace_id=bytes(range(16)), span_id=bytes(range(8)), attributes=key_values({"why": "because"}))
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     row = row_of(stack, one)
     assert row["events.name"] == ["retry"]
     assert row["events.attributes"] == [{"n": "1", "codes": "[429]"}]
@@ -214,7 +200,7 @@ def test_a_span_that_cannot_be_true_is_quarantined_with_its_reason_and_the_other
 ) -> None:
     fields, reason = FAULTS[case]
     good, bad = span(), span(name=f"quarantine {case}", **fields)
-    insert(stack, request(good, bad))
+    land(stack, Signal.TRACES, request(good, bad))
     assert row_of(stack, good)["name"] == "chat gpt-4o"
     sql = "SELECT reason FROM spans_quarantine WHERE name = {name:String}"
     found = stack.reader().query(sql, parameters={"name": bad.name}).result_rows
@@ -232,7 +218,7 @@ def test_a_span_that_cannot_be_true_is_quarantined_with_its_reason_and_the_other
 )
 def test_money_and_tokens_that_cannot_be_true_reach_no_sum(stack: Stack, name: str, value: Any, reason: str) -> None:
     model = os.urandom(8).hex()
-    insert(stack, request(span({**CALL, "gen_ai.request.model": model, name: value}, name=model)))
+    land(stack, Signal.TRACES, request(span({**CALL, "gen_ai.request.model": model, name: value}, name=model)))
     sql = "SELECT reason FROM spans_quarantine WHERE name = {name:String}"
     assert reason in stack.reader().query(sql, parameters={"name": model}).result_rows[0][0]
     sql = "SELECT count() FROM spend_1m WHERE model = {name:String}"
@@ -242,14 +228,14 @@ def test_money_and_tokens_that_cannot_be_true_reach_no_sum(stack: Stack, name: s
 @pytest.mark.parametrize("cost", ["nan", "1e999", "free", ""])
 def test_a_cost_that_is_no_number_is_no_known_price(stack: Stack, cost: str) -> None:
     one = span({**CALL, "llmtrace.cost.usd": cost})
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     assert row_of(stack, one)["cost_usd"] is None
 
 
 def test_spans_over_the_whole_accepted_past_fit_one_insert(stack: Stack) -> None:
     now = time.time_ns()
     many = [span(name="old", start_time_unix_nano=now - days * DAY_NS) for days in range(90)]
-    insert(stack, request(*many))
+    land(stack, Signal.TRACES, request(*many))
     # Rows past their TTL may be dropped by a merge at any time; none may be refused.
     assert not rows(stack.reader(), "SELECT * FROM spans_quarantine WHERE name = 'old'")
 
@@ -259,7 +245,7 @@ def test_the_same_token_again_changes_no_table(stack: Stack) -> None:
     body = request(*(span({**CALL, "gen_ai.request.model": name, "gen_ai.input.messages": "[]"}) for _ in range(5)))
     bad = request(span(name=name, trace_id=b"x"))
     for _ in range(3):
-        insert(stack, body, bad, token=name, received_ns=time.time_ns())
+        land(stack, Signal.TRACES, body, bad, token=name, received_ns=time.time_ns())
     reader = stack.reader()
     assert reader.query("SELECT count() FROM spans WHERE model = {n:String}", parameters={"n": name}).result_rows == [
         (5,)
@@ -277,8 +263,9 @@ def test_spend_adds_up_by_minute_model_and_user(stack: Stack) -> None:
     error = Status(code=Status.STATUS_CODE_ERROR)
     call = {**CALL, "gen_ai.request.model": model}
     unpriced = {k: v for k, v in call.items() if k != "llmtrace.cost.usd"}
-    insert(
+    land(
         stack,
+        Signal.TRACES,
         request(
             span(call, start_time_unix_nano=base),
             span(call, start_time_unix_nano=base + minute - 1),
@@ -306,7 +293,7 @@ def test_a_flood_of_users_is_bounded_in_the_rollup_and_no_dollar_is_lost(stack: 
     call = {**CALL, "gen_ai.request.model": model}
     flood = [span({**call, "user.id": f"u{n}"}) for n in range(1500)]
     dearest = span({**call, "user.id": "dear", "llmtrace.cost.usd": "9"})
-    insert(stack, request(*flood, dearest))
+    land(stack, Signal.TRACES, request(*flood, dearest))
     sql = (
         "SELECT uniqExact(user_id), sum(calls), sum(cost_usd), sumIf(cost_usd, user_id = 'dear') FROM spend_1m"
         " WHERE model = {n:String}"
@@ -318,8 +305,8 @@ def test_a_flood_of_users_is_bounded_in_the_rollup_and_no_dollar_is_lost(stack: 
 def test_many_small_spans_in_one_segment_are_stored_once_each(stack: Stack) -> None:
     name = os.urandom(8).hex()
     bodies = [request(*(span({}, name=name) for _ in range(1000))) for _ in range(100)]
-    insert(stack, *bodies, token=name)
-    insert(stack, *bodies, token=name)
+    land(stack, Signal.TRACES, *bodies, token=name)
+    land(stack, Signal.TRACES, *bodies, token=name)
     sql = "SELECT count(), uniqExact(span_id) FROM spans WHERE name = {n:String}"
     assert stack.reader().query(sql, parameters={"n": name}).result_rows == [(100_000, 100_000)]
 
@@ -346,7 +333,7 @@ def test_estimates_have_columns_of_their_own_and_are_in_no_sum(stack: Stack) -> 
             "llmtrace.estimated.cost_usd": "0.000045",
         }
     )
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     row = row_of(stack, one)
     assert (row["estimated_input_tokens"], row["estimated_output_tokens"]) == (12, 0)
     assert row["estimated_cost_usd"] == Decimal("0.000045000000")
@@ -357,7 +344,7 @@ def test_estimates_have_columns_of_their_own_and_are_in_no_sum(stack: Stack) -> 
 
 def test_without_an_estimate_its_columns_are_null(stack: Stack) -> None:
     one = span({**CALL, "llmtrace.estimated.input_tokens": "many", "llmtrace.estimated.cost_usd": "nan"})
-    insert(stack, request(one))
+    land(stack, Signal.TRACES, request(one))
     row = row_of(stack, one)
     names = ("estimated_input_tokens", "estimated_output_tokens", "estimated_cost_usd")
     assert {name: row[name] for name in names} == dict.fromkeys(names)
