@@ -34,7 +34,12 @@ def land(
     landing = landings_at(schema)[signal]
     at = received_ns or time.time_ns()
     content = b"".join(encode(project=project, received_ns=at, request=body) for body in bodies)
-    settings = {**INSERT_SETTINGS, "format_schema": landing.schema, "insert_deduplication_token": token}
+    settings = {
+        **INSERT_SETTINGS,
+        "format_schema": landing.schema,
+        "insert_deduplication_token": token,
+        "log_comment": "by hand",
+    }
     owner = stack.owner()
     owner.raw_insert(landing.table, insert_block=content, fmt="Protobuf", settings=settings)
     if finish and signal is Signal.TRACES:
