@@ -7,7 +7,7 @@
 | `ensemble`, `episodes`, `anomaly` | one calibrated score of several detectors; one alert an episode | |
 | `references`, `bets`, `sequential`, `drift` | has the distribution changed, value by value | e-detectors |
 | `categories`, `texts` | the same for labels and for words | |
-| `batches`, `rates` | is this window different: calibrated p, least effect, what could have been seen | |
+| `wobble`, `batches`, `rates` | is this window different: calibrated p, least effect, what could have been seen | |
 | `budgets` | how many false alerts many detectors may give together | |
 | `forecasts`, `bursts` | what a period will cost; who spends ten times as much | |
 
