@@ -175,7 +175,7 @@ class Writer:
         What a table remembers of an insert is made of the views on its way too; behind other views the segment would
         be stored a second time. It is tried until those of before have taken it or refuse it for good; what they refuse
         cannot have been stored. Another collector may have brought the tables up to date meanwhile: the ways of before
-        are still there.
+        are still there. Tables older than those the log knew are a backup's, and have the ways of their own version.
         """
         before = places.schema_of(self._wal.folder)
         with faults(self._address):
@@ -187,7 +187,7 @@ class Writer:
             return
         try:
             with self._gate.passing(self._stop.is_set):
-                self._store(client, segment, landings_at(before)[segment.signal])
+                self._store(client, segment, landings_at(min(before, found))[segment.signal])
                 self._wal.done(segment)
         except StoreError as error:
             if not error.code or error.code in _PASSING_CODES:

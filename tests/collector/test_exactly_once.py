@@ -16,10 +16,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from llmtrace_collector.folder import DataFolder
-from llmtrace_collector.schema.migrate import migrate, migrations
+from llmtrace_collector.schema.migrate import LEDGER, migrate, migrations
 from llmtrace_collector.signals import Signal
 from llmtrace_collector.store.tokens import forget_unwritten
-from llmtrace_collector.wal import Segment
+from llmtrace_collector.wal import Segment, places
 from llmtrace_collector.wal.record import encode
 from support.landing import land
 from support.otlp import CALL, post, request, span
@@ -182,36 +182,81 @@ def test_a_segment_seen_in_the_store_just_before_that_is_killed_is_there_once(tm
         assert stack.reader().query(counts).result_rows == [(2, 2, 2)]
 
 
-@pytest.mark.parametrize("version", [5, 25, 28])
+def make_tables(stack: Stack, version: int) -> None:
+    """The tables as a collector of that schema version left them."""
+    client = stack.owner()
+    client.command(LEDGER)
+    for step in migrations():
+        if step.version <= version:
+            for statement in step.statements:
+                client.command(statement)
+            client.insert("schema_migrations", [[step.version, step.name]], column_names=["version", "name"])
+
+
+def leave_two(stack: Stack, taken_at: int) -> list[Segment]:
+    """Two segments of a call wait in the log; the tables of schema version `taken_at` have taken the first already."""
+    folder = DataFolder(stack.data).wal / Signal.TRACES
+    folder.mkdir(parents=True)
+    segments = [Segment(path=folder / f"{number:026}-aaaaaaaa.0.seg", size_bytes=0) for number in (1, 2)]
+    for segment in segments:
+        body = request(span(CALL | {"gen_ai.input.messages": "[]"}))
+        segment.path.write_bytes(encode(project="default", received_ns=time.time_ns(), request=body))
+    taken = request(span(CALL | {"gen_ai.input.messages": "[]"}))
+    land(stack, Signal.TRACES, taken, token=segments[0].token, schema=taken_at)
+    return segments
+
+
+def assert_both_are_there_once(stack: Stack, segments: list[Segment]) -> None:
+    wait_for(lambda: not any(segment.path.exists() for segment in segments), 60, what="both to be done")
+    assert stack.reader().query("SELECT count(), uniqExact(span_id) FROM spans").result_rows == [(2, 2)]
+    assert stack.reader().query("SELECT sum(calls) FROM spend_1m").result_rows == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("version", "noted"),
+    [
+        (5, 0),
+        (25, 0),
+        # Another collector has brought the tables up to date, and ours is of before.
+        (28, 0),
+        # A backup of the store was put back under a log that had seen newer tables.
+        (25, 28),
+    ],
+)
 def test_a_segment_that_may_be_stored_already_is_settled_before_the_tables_are_changed(
-    tmp_path: Path, version: int
+    tmp_path: Path, version: int, noted: int
 ) -> None:
     with stack_at(tmp_path, new=True) as stack:
         stack.store()
-        client = stack.owner()
-        client.command(
-            "CREATE TABLE schema_migrations (version UInt32, name String, applied_at DateTime DEFAULT now())"
-            " ENGINE = MergeTree ORDER BY version"
-        )
-        for step in migrations():
-            if step.version <= version:
-                for statement in step.statements:
-                    client.command(statement)
-                client.insert("schema_migrations", [[step.version, step.name]], column_names=["version", "name"])
-        folder = DataFolder(stack.data).wal / Signal.TRACES
-        folder.mkdir(parents=True)
-        segments = [Segment(path=folder / f"{number:026}-aaaaaaaa.0.seg", size_bytes=0) for number in (1, 2)]
-        for segment in segments:
-            body = request(span(CALL | {"gen_ai.input.messages": "[]"}))
-            segment.path.write_bytes(encode(project="default", received_ns=time.time_ns(), request=body))
-        # At 28 another collector has brought the tables up to date, and ours is of before.
-        taken = request(span(CALL | {"gen_ai.input.messages": "[]"}))
-        land(stack, Signal.TRACES, taken, token=segments[0].token, schema=min(version, 25))
+        make_tables(stack, version)
+        segments = leave_two(stack, taken_at=min(version, 25))
+        if noted:
+            places.note_schema(DataFolder(stack.data).wal, noted)
         collector = stack.collector()
-        wait_for(lambda: not any(segment.path.exists() for segment in segments), what="both to be done")
+        assert_both_are_there_once(stack, segments)
         assert collector.stop() == 0
-        assert stack.reader().query("SELECT count(), uniqExact(span_id) FROM spans").result_rows == [(2, 2)]
-        assert stack.reader().query("SELECT sum(calls) FROM spend_1m").result_rows == [(2,)]
+
+
+def test_a_store_short_of_memory_for_a_moment_is_waited_for_before_the_tables_are_changed(tmp_path: Path) -> None:
+    with stack_at(tmp_path, new=True) as stack:
+        stack.store()
+        client = stack.owner()
+        make_tables(stack, 25)
+        segments = leave_two(stack, taken_at=25)
+        # Behind the landing of before, and there alone: what it asks for is more than the engine may have.
+        client.command("CREATE TABLE greedy (n UInt64) ENGINE = Null")
+        client.command(
+            "CREATE MATERIALIZED VIEW greedy_view TO greedy AS"
+            " SELECT length(range(300000000 + length(toString(received_ns)))) AS n FROM otlp_traces"
+        )
+        collector = stack.collector()
+        wait_for(lambda: "code: 241" in collector.output, 60, what="the refusal to be told")
+        assert all(segment.path.exists() for segment in segments)
+        assert client.command("SELECT max(version) FROM schema_migrations") == 25
+        client.command("DROP TABLE greedy_view SYNC")
+        assert_both_are_there_once(stack, segments)
+        assert collector.stop() == 0
+        assert "was not stored before the tables were brought up to date" not in collector.output
 
 
 NAMES = st.sampled_from([b"20261123_7_7_0", b"20261123_5_9_2", b"20261116_7_7_0", b"20261123_8_8_0_12", b"all_1_1_1"])
