@@ -19,7 +19,7 @@ from benchmarks.detectors.reporting import line, share
 from llmtrace_collector.detectors.texts import TextDrift, exceedance
 
 REFERENCE = 2000
-RUNS = 40
+RUNS = 100
 
 
 def main() -> None:

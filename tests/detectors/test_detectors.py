@@ -337,3 +337,14 @@ def test_a_user_without_history_is_taken_for_one_of_the_pool() -> None:
         burst.update(6.0)
     assert burst.expected == pytest.approx(6.0, rel=0.15)
     assert bursts.learn(np.zeros((3, 5))) == bursts.Pool(mean=0.0, shape=1.0, size=1.0)
+
+
+@few
+@given(seeds, st.sampled_from([5.0, 10.0, 20.0]))
+def test_who_spends_much_from_the_first_is_no_burst(seed: int, times: float) -> None:
+    """A new user at many times the pool's mean is learnt from at once; ten times that, an hour later, is a burst."""
+    rng = np.random.default_rng(seed)
+    pool = bursts.Pool(mean=0.5, shape=1.5, size=1.0)
+    burst = bursts.Burst(pool, arl0=1e6)
+    assert not any(burst.update(float(spend))[1] for spend in rng.poisson(0.5 * times, 360))
+    assert any(burst.update(float(spend))[1] for spend in rng.poisson(5 * times, 20))

@@ -6,7 +6,7 @@
 | `ewma`, `novelty`, `season` | how odd is this point: off its level, never seen in this order, wrong for this hour | |
 | `ensemble`, `episodes`, `anomaly` | one calibrated score of several detectors; one alert an episode | |
 | `references`, `bets`, `sequential`, `drift` | has the distribution changed, value by value | e-detectors |
-| `categories`, `texts` | the same for labels and for words | |
+| `categories`, `texts`, `recurrence` | the same for labels and for words | |
 | `wobble`, `batches`, `rates` | is this window different: calibrated p, least effect, what could have been seen | |
 | `budgets` | how many false alerts many detectors may give together | |
 | `forecasts`, `bursts` | what a period will cost; who spends ten times as much | |

@@ -7,7 +7,7 @@ which a busy hour may well be, with that doubt integrated out (gamma-Poisson); n
 few nats, as single calls may be dear. A Shiryaev-Roberts sum turns it into an alarm.
 Source: gamma-Poisson predictive, Gelman et al., Bayesian Data Analysis; Shin, Ramdas & Rinaldo (arXiv 2203.03532).
 Assumes steps independent given the mean. Units: spend in any one unit, times in steps. Cost: about 3 us a step; state:
-seventy floats.
+a hundred and thirty floats.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ TOLERATED = 2.0
 """So many times the usual is nothing to tell of."""
 MEMORY = 5_000.0
 """Steps a user's own mean looks back."""
-MOST_NATS = 5.0
+MOST_NATS = 7.0
 """What one step may count at most."""
-LAG = 30
-"""Steps that pass before one is learnt from, so that a burst does not become the usual before it is told of."""
+LAG = 60
+"""Steps that pass before one is learnt from, so that a burst does not become the usual before it is told of; half a
+user's steps while those are fewer: who has spent much from the first is no burst, and is known soon."""
 OWN_AFTER = 30.0
 """Calls after which a user's own size of call counts as much as the pool's."""
 
@@ -75,6 +76,8 @@ class Burst:
         self.steps = pool.shape * pool.size / max(pool.mean, 1e-9 * pool.size)
         self.spent = pool.size * OWN_AFTER
         self.squares = pool.size**2 * OWN_AFTER
+        self.seen = 0
+        """Steps so far."""
         self.waiting: deque[tuple[float, float]] = deque()
         self.detector = ShiryaevRoberts(weights=[1 / len(FACTORS)] * len(FACTORS), arl0=arl0)
 
@@ -100,8 +103,10 @@ class Burst:
         """
         calls = spend / self.size
         statistic, alarm = self.detector.update([self._log_e(calls, usual, factor) for factor in FACTORS])
+        self.seen += 1
         self.waiting.append((spend, usual))
-        while len(self.waiting) > (0 if alarm else LAG):
+        lag = 0 if alarm else min(LAG, self.seen // 2)
+        while len(self.waiting) > lag:
             self._learn(*self.waiting.popleft())
         return statistic, alarm
 
