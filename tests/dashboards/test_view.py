@@ -34,6 +34,7 @@ def views(draw: st.DrawFn) -> View:
         svc=draw(several),
         model=draw(several),
         user=draw(several),
+        has=draw(st.sampled_from([(), ("refusals:yes",), ("feature:a:b", "latency_above:2.5", "tag:ü 😀")])),
         status=draw(st.sampled_from([(), ("ok",), ("error",), ("error", "ok")])),
         sort=draw(st.sampled_from(SORTS)),
         before=draw(st.just("") | st.builds("{}-{}".format, st.integers(0, 2**63 - 1), hexes)),
@@ -52,7 +53,22 @@ def test_a_view_survives_its_url(view: View) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["r", "from", "to", "p", "model", "user", "status", "tz", "before", "trace_id", "span", "sort", "live"]
+            [
+                "r",
+                "from",
+                "to",
+                "p",
+                "model",
+                "user",
+                "status",
+                "has",
+                "tz",
+                "before",
+                "trace_id",
+                "span",
+                "sort",
+                "live",
+            ]
         ),
         st.lists(st.text(), max_size=3),
     )
@@ -77,6 +93,10 @@ def test_any_url_gives_a_view_that_survives_in_turn(params: dict[str, list[str]]
         {"before": ["1-2"]},
         {"user": ["a\x00b"]},
         {"model": ["x" * 300]},
+        {"has": ["mood:good"]},
+        {"has": ["refusals:no"]},
+        {"has": ["latency_above:1e3"]},
+        {"has": ["feature"]},
     ],
 )
 def test_a_bad_value_falls_back_to_the_default_with_one_notice(params: dict[str, list[str]]) -> None:

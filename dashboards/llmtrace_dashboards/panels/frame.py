@@ -19,7 +19,7 @@ from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.state import clock
 from llmtrace_dashboards.state.view import View
 
-_NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environment", "status": "status"}
+_NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environment", "status": "status", "has": "with"}
 _ENTRIES = (
     ("", "Overview", ":material/monitoring:"),
     ("traces", "Traces", ":material/account_tree:"),

@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from llmtrace_dashboards.state import having
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
 
@@ -58,4 +59,5 @@ def filters(view: View) -> dict[str, Any]:
         "services": list(view.svc),
         "environments": list(view.env),
         "statuses": list(view.status),
+        "has": having.by_name(view.has),
     }

@@ -1,7 +1,8 @@
 """The URL grammar: query parameters in, a frozen `View` and notices out, and back.
 
     p project   r 15m|1h|6h|24h|7d|30d   from, to epoch ms (both or none; they win over r)   tz IANA zone
-    env, svc, model, user   repeatable   status ok|error   sort newest|slowest|dearest   before paging cursor
+    env, svc, model, user   repeatable   has name:value, repeatable   status ok|error
+    sort newest|slowest|dearest   before paging cursor
     trace_id 32 hex digits   span 16 hex digits   live 1
 
 `project` is read as `p`: the links of alert webhooks spell it so.
@@ -17,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import available_timezones
 
+from llmtrace_dashboards.state import having
 from llmtrace_dashboards.state.ranges import DEFAULT, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
 
 STATUSES = ("ok", "error")
 SORTS = ("newest", "slowest", "dearest")
-FILTERS = ("model", "user", "svc", "env", "status")
+FILTERS = ("model", "user", "svc", "env", "status", "has")
 """The fields of a view that narrow which spans are meant."""
 
 _MOST_VALUES = 20
@@ -49,6 +51,8 @@ class View:
     user: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     """Any of ok, error; () for both. OpenTelemetry's UNSET counts as ok."""
+    has: tuple[str, ...] = ()
+    """`name:value` of `having`, for what has no word of its own."""
     sort: str = "newest"
     before: str = ""
     """Paging cursor of the newest-first list: `<epoch ns>-<trace id>` of the last row of the page before."""
@@ -115,6 +119,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> tuple[View, tuple[str, ...]]:
         model=many("model", _is_text),
         user=many("user", _is_text),
         status=many("status", STATUSES.__contains__),
+        has=many("has", having.fits),
         sort=one("sort", SORTS.__contains__, "newest"),
         before=one("before", _CURSOR.fullmatch),
         trace_id=one("trace_id", _TRACE_ID.fullmatch),

@@ -1,0 +1,1 @@
+"""The SQL of explanations. Words in double braces are expressions of ours; every value is bound."""
