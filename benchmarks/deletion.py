@@ -25,7 +25,7 @@ from llmtrace_collector.database import Address, connect
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
 from llmtrace_collector.schema.migrate import migrate
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from llmtrace_collector.upkeep import backup, deletion, export, importing, orders
 from support.services import stack_at
 

@@ -48,7 +48,7 @@ from benchmarks.durability import _owner
 from llmtrace_collector.channels import Allowed, Answer, Gateway, Sender
 from llmtrace_collector.database import Address, connect
 from llmtrace_collector.schema.migrate import migrate
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from llmtrace_collector.watch import RuleSource, Watch
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.times import from_ms, to_ms

@@ -85,7 +85,7 @@ def _log(rounds: int) -> None:
 
 def _owner(stack: Stack) -> Any:
     from llmtrace_collector.database import Address, connect
-    from llmtrace_collector.store.http import OWNER
+    from llmtrace_collector.store.users import OWNER
 
     key = (stack.data / "store.key").read_text()
     return connect(

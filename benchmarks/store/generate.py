@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from llmtrace_collector.database import Address, connect
 from llmtrace_collector.schema.migrate import migrate
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from support.services import Stack
 
 if TYPE_CHECKING:

@@ -12,11 +12,15 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from socket import socket
 from typing import TYPE_CHECKING
 
 from llmtrace_collector import tls
+from llmtrace_collector.access.guard import Guard
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.channels import Allowed, Gateway, Sender
 from llmtrace_collector.database import DATABASE, Address, connect
@@ -27,13 +31,13 @@ from llmtrace_collector.gate import Gate
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.pricing.pricer import Pricer
 from llmtrace_collector.receive.cors import Origins
-from llmtrace_collector.receive.redacting import changer
+from llmtrace_collector.receive.redacting import Change, changer
 from llmtrace_collector.receivers import Receivers
 from llmtrace_collector.report import report
 from llmtrace_collector.schema.cluster import check_cluster
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.upkeep.audit import AuditCopy
@@ -88,73 +92,92 @@ def main() -> int:
     return run("collector", lambda: _serve(arguments))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Given:
+    """The arguments, understood: what is wrong with them is said before anything is opened."""
+
+    arguments: argparse.Namespace
+    folder: DataFolder
+    source: RuleSource | None
+    """None: there are no rules in a file."""
+    gateway: Gateway
+    change: Change | None
+    """What is taken out before the disk; None: nothing."""
+    origins: Origins
+    kept: Sequence[retention.Setting]
+    reach: Reach
+    guard: Guard
+    address: Address
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> _Given:
+        """Reads the files they name.
+
+        Raises:
+            ConfigError: one of them cannot be meant.
+        """
+        folder = DataFolder(arguments.data)
+        reach = Reach(host=arguments.host, tls=Tls.of(arguments), anyone=arguments.anyone)
+        return cls(
+            arguments=arguments,
+            folder=folder,
+            source=RuleSource(arguments.rules) if arguments.rules else None,
+            gateway=Gateway(Allowed.parse(arguments.notify_allow)),
+            change=changer(arguments.redact, arguments.redact_level),
+            origins=Origins.parse(arguments.cors_origins),
+            kept=retention.load(arguments.retention) if arguments.retention else [],
+            reach=reach,
+            guard=guard_of(folder, reach),
+            address=_address(arguments, folder),
+        )
+
+    @property
+    def is_shared(self) -> bool:
+        """Several processes receive on the same ports."""
+        return bool(self.arguments.receivers > 1)
+
+    def connect(self, *, database: str | None = DATABASE, timeout_s: float = 30.0) -> Client:
+        """A client; the key of the embedded store is sent only while a store of this folder is running."""
+        if not self.arguments.clickhouse and not self.folder.store_is_running():
+            raise StoreDownError(f"no store of the data folder {self.folder.path} is running")
+        return connect(self.address, database=database, timeout_s=timeout_s)
+
+
 async def _serve(arguments: argparse.Namespace) -> None:
-    folder = DataFolder(arguments.data)
-    source = RuleSource(arguments.rules) if arguments.rules else None
-    gateway = Gateway(Allowed.parse(arguments.notify_allow))
-    change = changer(arguments.redact, arguments.redact_level)
-    origins = Origins.parse(arguments.cors_origins)
-    kept = retention.load(arguments.retention) if arguments.retention else []
-    reach = Reach(host=arguments.host, tls=Tls.of(arguments), anyone=arguments.anyone)
-    guard = guard_of(folder, reach)
-    address = _address(arguments, folder)
-    own_store = None if arguments.clickhouse else folder
+    given = _Given.of(arguments)
+    folder = given.folder
     # clickhouse-connect and the system libraries may spool bodies: never into a folder that others read.
     tempfile.tempdir = str(_private(folder.path / "tmp"))
-    shared = arguments.receivers > 1
     with folder.lock("collector"):
-        if shared:  # or a port that another program of this user has would be shared with it
-            for port, option in ((arguments.http_port, "--http-port"), (arguments.grpc_port, "--grpc-port")):
-                bind(arguments.host, port, option).close()
-        listener = bind(arguments.host, arguments.http_port, "--http-port", shared=shared)
-        status_listener = bind("127.0.0.1", arguments.status_port, "--status-port") if reach.tls.cert else None
+        listener, status_listener = _listen(given)
         await asyncio.to_thread(_adopt, folder)
         wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
-        reach_store = partial(_connect, own_store, address, database=None, timeout_s=arguments.store_timeout)
-        writer = Writer(wal, address, reach_store, Gate(folder.path))
+        reach_store = partial(given.connect, database=None, timeout_s=arguments.store_timeout)
+        writer = Writer(wal, given.address, reach_store, Gate(folder.path))
         status = Status(folder.wal, 0, wal.why_refusing)
         status.forget()
         status.refresh = partial(report, wal, writer)
-        receivers = Receivers(arguments.receivers - 1, _for_receivers(arguments, folder, reach), wal.look)
+        receivers = Receivers(arguments.receivers - 1, _for_receivers(given), wal.look)
         writer.start()
-        await _refuse_early(writer, arguments.clickhouse and address.shown)
-        watch = Watch(
-            rules=source.found.rules if source else (),
-            channels=source.found.channels if source else (),
-            connect=partial(_connect, own_store, address),
-            state_path=folder.watch,
-            dashboard_url=arguments.dashboard_url,
-            interval_s=arguments.watch_interval,
-            post=Sender(gateway),
-            changed=source.changed if source else None,
-        )
-        custodian = Custodian(
-            connect=partial(_connect, own_store, address), address=address, folder=folder, settings=kept
-        )
-        audit = AuditCopy(folder.path, connect=partial(_connect, own_store, address), address=address)
-        pricer = Pricer(
-            connect=partial(_connect, own_store, address),
-            address=address,
-            folder=folder.path,
-            interval_s=arguments.price_interval,
-        )
+        await _refuse_early(writer, arguments.clickhouse and given.address.shown)
+        watch, keepers = _watch(given), _keepers(given)
         doors = await Doors.open(
             wal,
             status,
-            guard=guard,
+            guard=given.guard,
             keys=Register(folder),
-            reach=reach,
+            reach=given.reach,
             listener=listener,
             grpc_port=arguments.grpc_port,
-            shared=shared,
-            origins=origins,
-            change=change,
+            shared=given.is_shared,
+            origins=given.origins,
+            change=given.change,
             status_listener=status_listener,
         )
-        if shared:
+        if given.is_shared:
             status.start()
         receivers.start()
-        watching = asyncio.create_task(_start_when_ready(writer, watch, custodian, audit, pricer))
+        watching = asyncio.create_task(_start_when_ready(writer, watch, *keepers))
         log.info(
             "spans are taken on http://%s:%d and grpc port %d", arguments.host, arguments.http_port, arguments.grpc_port
         )
@@ -164,11 +187,52 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await asyncio.to_thread(wal.close)
         await asyncio.to_thread(partial(writer.stop, drain_s=_DRAIN_S))
         await asyncio.to_thread(partial(watch.stop, timeout_s=5.0))
-        await asyncio.to_thread(custodian.stop)
-        await asyncio.to_thread(audit.stop)
-        await asyncio.to_thread(pricer.stop)
-        await asyncio.to_thread(status.stop)
+        for each in (*keepers, status):
+            await asyncio.to_thread(each.stop)
         log.info("%s", doors.door.counters)
+
+
+def _listen(given: _Given) -> tuple[socket, socket | None]:
+    """The sockets of OTLP over HTTP and, where there is TLS, of health and metrics without.
+
+    Raises:
+        ConfigError: a port is taken.
+    """
+    arguments = given.arguments
+    if given.is_shared:  # or a port that another program of this user has would be shared with it
+        for port, option in ((arguments.http_port, "--http-port"), (arguments.grpc_port, "--grpc-port")):
+            bind(arguments.host, port, option).close()
+    listener = bind(arguments.host, arguments.http_port, "--http-port", shared=given.is_shared)
+    return listener, bind("127.0.0.1", arguments.status_port, "--status-port") if given.reach.tls.cert else None
+
+
+def _watch(given: _Given) -> Watch:
+    source = given.source
+    return Watch(
+        rules=source.found.rules if source else (),
+        channels=source.found.channels if source else (),
+        connect=given.connect,
+        state_path=given.folder.watch,
+        dashboard_url=given.arguments.dashboard_url,
+        interval_s=given.arguments.watch_interval,
+        post=Sender(given.gateway),
+        changed=source.changed if source else None,
+    )
+
+
+def _keepers(given: _Given) -> tuple[Custodian, AuditCopy, Pricer]:
+    """Who look after what is stored, in the order in which they are started and stopped."""
+    address, folder = given.address, given.folder
+    return (
+        Custodian(connect=given.connect, address=address, folder=folder, settings=given.kept),
+        AuditCopy(folder.path, connect=given.connect, address=address),
+        Pricer(
+            connect=given.connect,
+            address=address,
+            folder=folder.path,
+            interval_s=given.arguments.price_interval,
+        ),
+    )
 
 
 def _adopt(folder: DataFolder) -> None:
@@ -178,12 +242,13 @@ def _adopt(folder: DataFolder) -> None:
             recover_receiver(folder.wal, number)
 
 
-def _for_receivers(arguments: argparse.Namespace, folder: DataFolder, reach: Reach) -> list[str]:
-    given = ["--data", str(folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
-    given += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
-    given += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
-    given += ["--redact", arguments.redact, "--redact-level", arguments.redact_level]
-    return [*given, "--cors-origins", arguments.cors_origins]
+def _for_receivers(given: _Given) -> list[str]:
+    arguments, reach = given.arguments, given.reach
+    told = ["--data", str(given.folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
+    told += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
+    told += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
+    told += ["--redact", arguments.redact, "--redact-level", arguments.redact_level]
+    return [*told, "--cors-origins", arguments.cors_origins]
 
 
 def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
@@ -195,15 +260,6 @@ def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
     if arguments.cluster:
         raise ConfigError("--cluster needs --clickhouse: the embedded store is one node and no cluster")
     return Address.parse(arguments.store_url, username=OWNER, password=folder.store_key())
-
-
-def _connect(
-    own_store: DataFolder | None, address: Address, *, database: str | None = DATABASE, timeout_s: float = 30.0
-) -> Client:
-    """A client; the key of the embedded store is sent only while a store of this folder is running."""
-    if own_store and not own_store.store_is_running():
-        raise StoreDownError(f"no store of the data folder {own_store.path} is running")
-    return connect(address, database=database, timeout_s=timeout_s)
 
 
 async def _refuse_early(writer: Writer, server: str) -> None:

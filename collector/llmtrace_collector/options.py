@@ -126,8 +126,14 @@ OPTIONS = (
     ),
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
-    Option(name="receivers", kind=int, default=1, help="processes that receive spans on the same ports"),
-    Option(name="wal_quota_mib", kind=int, default=4096, help="most that may wait for ClickHouse on disk, MiB"),
+    Option(name="receivers", kind=int, default=1, value="N", help="processes that receive spans on the same ports"),
+    Option(
+        name="wal_quota_mib",
+        kind=int,
+        default=4096,
+        value="MIB",
+        help="most that may wait for ClickHouse on disk, MiB",
+    ),
     Option(
         name="cors_origins",
         kind=str,

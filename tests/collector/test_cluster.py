@@ -15,7 +15,7 @@ from llmtrace_collector.schema.cluster import Layout, check_cluster, databases
 from llmtrace_collector.schema.migrate import LEDGER, layout, migrate, migrations
 from llmtrace_collector.schema.words import words_of
 from llmtrace_collector.signals import Signal
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from llmtrace_collector.upkeep.shards import shards_of
 from llmtrace_collector.upkeep.tables import APART, KEPT, ROLLUPS
 from support import services, smoke

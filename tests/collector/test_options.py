@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,13 @@ def test_help_says_what_kind_of_value_an_option_wants() -> None:
         "--http-port PORT",
         "--rules FILE",
         "--config FILE",
+        "--wal-quota-mib MIB",
+        "--receivers N",
     ):
         assert shown in text
+    assert {name for name, value in re.findall(r"--([a-z-]+) ([A-Z]+)\b", text) if value == "PORT"} == {
+        option.name.replace("_", "-") for option in OPTIONS if option.name.endswith("_port")
+    }
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)

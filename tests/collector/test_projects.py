@@ -198,7 +198,7 @@ def test_where_a_key_is_required_nobody_reads_without_one_and_the_apps_own_reade
 ) -> None:
     from llmtrace_collector.database import Address, connect
     from llmtrace_collector.errors import StoreRefusedError
-    from llmtrace_collector.store.http import READER, everything_key
+    from llmtrace_collector.store.users import READER, everything_key
 
     with stack_at(tmp_path) as stack:
         stack.store("--require-read-key")

@@ -21,7 +21,7 @@ from llmtrace_collector.database import Address, connect
 from llmtrace_collector.errors import ConfigError, StoreDownError, StoreRefusedError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.schema.migrate import migrate, migrations
-from llmtrace_collector.store import http
+from llmtrace_collector.store import http, lanes, limits
 from llmtrace_collector.store.engine import Answer, Engine, EngineError
 from support.otlp import post
 from support.services import Process, Stack, stack_at
@@ -189,16 +189,16 @@ def test_what_nobody_expected_is_answered_and_logged_once_for_each_kind(caplog: 
 
 
 def test_strangers_beyond_those_that_run_wait_a_little_and_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "WAIT_S", 0.3)
+    monkeypatch.setattr(lanes, "WAIT_S", 0.3)
     engine = FailingEngine()
     with TestClient(app(engine)) as client:
         strangers = [
             threading.Thread(target=client.post, args=("/",), kwargs={"content": b"SELECT 1"})
-            for _ in range(http.STRANGERS_AT_ONCE)
+            for _ in range(limits.STRANGERS_AT_ONCE)
         ]
         for stranger in strangers:
             stranger.start()
-        wait_for(lambda: engine.running == http.STRANGERS_AT_ONCE)
+        wait_for(lambda: engine.running == limits.STRANGERS_AT_ONCE)
         answer = client.post("/", content=b"SELECT 1")
         assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (503, "202")
         engine.go_on.set()
@@ -219,7 +219,7 @@ def test_strangers_slow_statements_hold_up_neither_the_owner_nor_the_end(tmp_pat
             threading.Thread(
                 target=lambda: answers.append(post(f"{stack.store_url}/?max_execution_time=1", slow)[:2]), daemon=True
             )
-            for _ in range(http.STRANGERS_AT_ONCE + 1)
+            for _ in range(limits.STRANGERS_AT_ONCE + 1)
         ]
         for thread in asking:
             thread.start()

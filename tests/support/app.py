@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmtrace_collector.database import Address, connect
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from support.seed import Seed
 from support.services import Stack
 

@@ -26,7 +26,8 @@ import pytest
 from llmtrace_collector.database import DATABASE, Address, connect
 from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.schema.migrate import migrations
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
+from llmtrace_collector.upkeep.shards import shards_of
 from support.tables import put_tables
 from support.waiting import wait_for
 
@@ -260,11 +261,18 @@ class Stack:
 
     def owner(self) -> Any:
         """A client of the store with its key."""
-        if SERVER:
-            return self._on_server()
+        return self._on_server() if SERVER else connect(self._owners_address())
+
+    def shard(self) -> Any:
+        """The owner's client for what looks after the store: on a cluster that of its shard, with the tables there."""
+        if not CLUSTER:
+            return self.owner()
+        (client,) = shards_of(self.owner(), self._owners_address())
+        return client
+
+    def _owners_address(self) -> Address:
         key = (self.data / "store.key").read_text()
-        address = Address(host="127.0.0.1", port=self.store_port, username=OWNER, password=key, cluster=CLUSTER)
-        return connect(address)
+        return Address(host="127.0.0.1", port=self.store_port, username=OWNER, password=key, cluster=CLUSTER)
 
     def _on_server(self) -> Any:
         client = connect(Address.parse(SERVER), database=None)

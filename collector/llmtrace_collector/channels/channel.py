@@ -66,9 +66,14 @@ class HttpChannel(Channel):
     """http or https. Not shown: many services put the secret into the path."""
 
     @property
+    def account(self) -> str:
+        """The secret in the body or a header that says whose it is; '' where the URL says it all."""
+        return ""
+
+    @property
     def place(self) -> str:
         """See `Channel`."""
-        return self.url
+        return f"{self.url}\n{self.account}" if self.account else self.url
 
     @property
     def shown(self) -> str:

@@ -40,9 +40,9 @@ class Opsgenie(HttpChannel):
     api_key: str = field(repr=False)
 
     @property
-    def place(self) -> str:
-        """See `Channel`."""
-        return f"{self.url}\n{self.api_key}"
+    def account(self) -> str:
+        """See `HttpChannel`."""
+        return self.api_key
 
     def message(self, notice: Notice, at: datetime) -> Request:  # noqa: ARG002 - as `Channel` has it
         """See `Channel`."""

@@ -38,9 +38,9 @@ class PagerDuty(HttpChannel):
     """Of the service's integration "Events API v2"."""
 
     @property
-    def place(self) -> str:
-        """See `Channel`."""
-        return f"{self.url}\n{self.routing_key}"
+    def account(self) -> str:
+        """See `HttpChannel`."""
+        return self.routing_key
 
     def message(self, notice: Notice, at: datetime) -> Request:  # noqa: ARG002 - as `Channel` has it
         """See `Channel`."""

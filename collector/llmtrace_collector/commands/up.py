@@ -22,7 +22,7 @@ from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.schema.cluster import check_cluster
-from llmtrace_collector.store.http import READER, everything_key
+from llmtrace_collector.store.users import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention

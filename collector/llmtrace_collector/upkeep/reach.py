@@ -19,7 +19,7 @@ from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import default_data
 from llmtrace_collector.schema.cluster import cluster_of
 from llmtrace_collector.schema.migrate import migrations
-from llmtrace_collector.store.http import OWNER
+from llmtrace_collector.store.users import OWNER
 from llmtrace_collector.upkeep.shards import shards_of
 
 if TYPE_CHECKING:
