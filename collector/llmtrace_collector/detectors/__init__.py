@@ -5,6 +5,7 @@
 | `tails` | how improbable is this value, given those before | peaks over a threshold |
 | `ewma`, `novelty`, `season` | how odd is this point: off its level, never seen in this order, wrong for this hour | |
 | `ensemble`, `episodes`, `anomaly` | one calibrated score of several detectors; one alert an episode | |
+| `excess`, `week`, `baselines` | is a bucket of a group unusual for its hour of the week: the condition of a rule | |
 | `references`, `bets`, `sequential`, `drift` | has the distribution changed, value by value | e-detectors |
 | `categories`, `texts`, `recurrence` | the same for labels and for words | |
 | `wobble`, `batches`, `rates` | is this window different: calibrated p, least effect, what could have been seen | |
