@@ -293,7 +293,7 @@ def test_a_flood_of_users_is_bounded_in_the_rollup_and_no_dollar_is_lost(stack: 
     call = {**CALL, "gen_ai.request.model": model}
     flood = [span({**call, "user.id": f"u{n}"}) for n in range(1500)]
     dearest = span({**call, "user.id": "dear", "llmtrace.cost.usd": "9"})
-    land(stack, Signal.TRACES, request(*flood, dearest))
+    land(stack, Signal.TRACES, request(*flood, dearest), project="flood")
     sql = (
         "SELECT uniqExact(user_id), sum(calls), sum(cost_usd), sumIf(cost_usd, user_id = 'dear') FROM spend_1m"
         " WHERE model = {n:String}"

@@ -9,10 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import clickhouse_connect
 import pytest
 
-from llmtrace_collector.schema.migrate import migrate
 from llmtrace_collector.watch import Rule, Watch
 from watch.helpers import Clock, Engine, Receiver, Request, local_sender
 
@@ -51,19 +49,11 @@ def receiver() -> Iterator[Receiver]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def session_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    client = clickhouse_connect.get_client(interface="chdb", path=str(tmp_path_factory.mktemp("engine")))
-    migrate(client)
-    yield client
-    client.close()
-
-
 @pytest.fixture
-def engine(session_client: Any) -> Engine:
+def engine(engine_client: Any) -> Engine:
     for table in ("spend_1m", "alert_events", "alert_deliveries"):
-        session_client.command(f"TRUNCATE TABLE {table}")
-    return Engine(session_client)
+        engine_client.command(f"TRUNCATE TABLE {table}")
+    return Engine(engine_client)
 
 
 @pytest.fixture
