@@ -42,6 +42,8 @@ SERVER_TESTS = [
         "kafka",
     )
 ]
+# Two processes: most tests wait for others of ours half of the time. A file stays in one, with the stores it shares.
+WHOLE_SUITE = ["-n", "2", "--dist", "loadfile"]
 USAGE = """usage: python3 dev.py COMMAND [arguments]
 
   demo     set everything up and run the demo (llmtrace demo; arguments go to it)
@@ -139,7 +141,7 @@ def test(arguments):
         code = get_browser()
         if code:
             return code
-    code = run(["-m", "pytest"] + arguments)
+    code = run(["-m", "pytest"] + (arguments or WHOLE_SUITE))
     if skipped:
         print("The browser tests were SKIPPED: LLMTRACE_SKIP_BROWSER=1", flush=True)
     return code

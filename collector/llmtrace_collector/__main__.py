@@ -77,6 +77,12 @@ def main() -> int:
     parser.add_argument("--retention", type=Path, help="how long data is kept, YAML")
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8501", help="what links in alerts begin with")
     parser.add_argument("--wal-quota-mib", type=int, default=4096, help="most that may wait for ClickHouse on disk")
+    parser.add_argument(
+        "--wal-patience",
+        type=float,
+        default=WalLimits.patient_age_s,
+        help="seconds that a segment of the log may grow while others wait for ClickHouse",
+    )
     parser.add_argument("--receivers", type=int, default=1, help="processes that receive on the same ports")
     parser.add_argument("--cors-origins", default="", help="origins whose pages may send spans, separated by commas")
     parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
@@ -151,7 +157,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     with folder.lock("collector"):
         listener, status_listener = _listen(given)
         await asyncio.to_thread(_adopt, folder)
-        wal = Wal(folder.wal, WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2))
+        quota = arguments.wal_quota_mib * 1024**2
+        wal = Wal(folder.wal, WalLimits(quota_bytes=quota, patient_age_s=arguments.wal_patience))
         reach_store = partial(given.connect, database=None, timeout_s=arguments.store_timeout)
         writer = Writer(wal, given.address, reach_store, Gate(folder.path))
         status = Status(folder.wal, 0, wal.why_refusing)
@@ -246,6 +253,7 @@ def _for_receivers(given: _Given) -> list[str]:
     arguments, reach = given.arguments, given.reach
     told = ["--data", str(given.folder.path), "--host", arguments.host, "--http-port", str(arguments.http_port)]
     told += ["--grpc-port", str(arguments.grpc_port), "--wal-quota-mib", str(arguments.wal_quota_mib)]
+    told += ["--wal-patience", str(arguments.wal_patience)]
     told += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
     told += ["--redact", arguments.redact, "--redact-level", arguments.redact_level]
     return [*told, "--cors-origins", arguments.cors_origins]

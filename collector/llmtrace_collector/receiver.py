@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--grpc-port", type=int, required=True)
     parser.add_argument("--wal-quota-mib", type=int, required=True)
+    parser.add_argument("--wal-patience", type=float, required=True)
     parser.add_argument("--cors-origins", default="")
     parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
     parser.add_argument("--redact", default="off", help="off, mask or drop-content")
@@ -48,7 +49,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     tempfile.tempdir = str(made(folder.path / "tmp"))
     with folder.lock(f"receiver-{arguments.number}"):
         listener = bind(arguments.host, arguments.http_port, "--http-port", shared=True)
-        limits = WalLimits(quota_bytes=arguments.wal_quota_mib * 1024**2)
+        quota = arguments.wal_quota_mib * 1024**2
+        limits = WalLimits(quota_bytes=quota, patient_age_s=arguments.wal_patience)
         wal = ReceiverLog(folder.wal, arguments.number, limits)
         telemetry.restore(receiver_folder(folder.wal, arguments.number) / "telemetry.json")
         status = Status(folder.wal, arguments.number, wal.why_refusing)

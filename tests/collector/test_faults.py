@@ -132,14 +132,14 @@ def test_a_clock_set_back_while_it_runs_changes_neither_order_nor_counts(tmp_pat
     clock = clock_at(tmp_path)
     set_back = Path(clock["CLOCK_SET_BACK"])
     with stack_at(tmp_path, **clock) as stack:
-        collector = stack.collector()
+        collector = stack.collector(*faults.SOON_SEALED)
         traces = stack.data / "wal" / "traces"
         for name in ("first", "second", "third", "fourth"):
             if name == "third":
                 set_back.touch()
             if name == "fourth":
                 assert collector.stop() == 0
-                collector = stack.collector()
+                collector = stack.collector(*faults.SOON_SEALED)
             before = len(list(traces.glob("*.seg")))
             assert post(f"{stack.http_url}/v1/traces", request(span(name=name)))[0] == 200
             wait_for(lambda before=before: len(list(traces.glob("*.seg"))) > before)

@@ -70,6 +70,9 @@ def store_slow(stack: Stack, seconds: float, *, delay_s: float) -> Count:
     return count
 
 
+SOON_SEALED = ("--wal-patience", "1")
+"""Where segments must follow each other although the store is away: half a minute apart otherwise."""
+
 IMPATIENT_S = 10.0
 """For an answer, where answers come too late: an insert itself takes seconds on a busy machine."""
 
@@ -108,7 +111,7 @@ def answers_lost(stack: Stack, answers: int) -> Count:
     """The store does an insert and the collector is not told, so many times."""
     store = stack.store()
     proxy = Proxy(stack.store_port)
-    collector = stack.collector("--store-url", proxy.url)
+    collector = stack.collector("--store-url", proxy.url, "--store-timeout", str(IMPATIENT_S), *SOON_SEALED)
     stack.wait_migrated()
     load = Load(stack.http_port, pause_s=0.02)
     proxy.lose = answers
@@ -136,7 +139,7 @@ def damaged_on_disk(stack: Stack) -> dict[str, int]:
 
     The first has 1 span in each of 3 requests, and one of these is damaged; the others have 2, 4 and 8 spans.
     """
-    store, collector = stack.store(), stack.collector()
+    store, collector = stack.store(), stack.collector(*SOON_SEALED)
     stack.wait_migrated()
     store.kill_group()
     traces = stack.data / "wal" / "traces"
