@@ -57,6 +57,8 @@ HAVING = (
     ("session:s7", lambda c: c["session_id"] == "s7"),
     ("unpriced:yes", lambda c: c["status_code"] != "ERROR" and c["cost_usd"] is None),
     ("latency_above:1.5", lambda c: c["duration_ns"] > 1_500_000_000),
+    ("input_tokens_per_call_above:5000", lambda c: (c["input_tokens"] or 0) > 5000),
+    ("cost_per_call_above:0.01", lambda c: (c["cost_usd"] or 0) > Decimal("0.01")),
     ("time_to_first_token_above:0.5", lambda c: (c["time_to_first_token_ns"] or 0) > 500_000_000),
 )
 

@@ -32,29 +32,22 @@ def shares(rng: Generator, *, calls: int, rate: float, before: float, lift: floa
     now = np.arange(2 * calls) >= calls
     chance = np.where(now, rate, before) * np.where(now & (values[2] == 1), lift, 1.0)
     met = rng.random(2 * calls) < chance
-    rows = [
-        Share(
-            attribute=f"a{number}",
-            value=str(value),
-            met=int(counts[0][value]),
-            rest=int(counts[1][value]),
-            met_before=int(counts[2][value]),
-            candidates=size,
-        )
-        for number, size in enumerate(SIZES)
-        for counts in [
-            [np.bincount(values[number][mask], minlength=size) for mask in (now & met, now & ~met, ~now & met)]
+    return counted(values, now, met)
+
+
+def counted(values: list[np.ndarray], now: np.ndarray, met: np.ndarray) -> tuple[list[Share], Totals]:
+    """Counts by value, as a query answers them: what each call has, whether it is of the window, whether it is met."""
+    masks = (now & met, now & ~met, ~now & met)
+    rows = []
+    for number, size in enumerate(SIZES):
+        counts = [np.bincount(values[number][mask], minlength=size).tolist() for mask in masks]
+        rows += [
+            Share(attribute=f"a{number}", value=str(value), met=one, rest=two, met_before=three, candidates=size)
+            for value, (one, two, three) in enumerate(zip(*counts, strict=True))
         ]
-        for value in range(size)
-    ]
-    totals = Totals(
-        met=int((now & met).sum()),
-        rest=int((now & ~met).sum()),
-        met_before=int((~now & met).sum()),
-        calls=calls,
-        calls_before=calls,
-    )
-    return rows, totals
+    met_now, rest, met_before = (int(mask.sum()) for mask in masks)
+    calls, calls_before = int(now.sum()), int((~now).sum())
+    return rows, Totals(met=met_now, rest=rest, met_before=met_before, calls=calls, calls_before=calls_before)
 
 
 def sums(rng: Generator, *, calls: int, growth: float, lift: float = 1.0) -> tuple[list[Value], Sums, Sums]:

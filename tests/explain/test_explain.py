@@ -75,6 +75,8 @@ CAUSES = [
     (dearer_tier, "cost", ("service_tier", "priority"), LATE),
     (longer_prompt, "cost", ("prompt_version", "12"), LATE),
     (longer_prompt, "input_tokens", ("prompt_version", "12"), LATE),
+    (longer_prompt, "input_tokens_per_call", ("prompt_version", "12"), LATE),
+    (dearer_tier, "cost_per_call", ("service_tier", "priority"), LATE),
     (runaway, "cost", ("user", "eve"), LATE),
     (runaway, "tokens", ("user", "eve"), LATE),
     (swapped_model, "cost", ("response_model", "gpt-5-2026-10-01"), WINDOW.start),
@@ -157,6 +159,15 @@ def test_a_fall_is_explained_by_what_went_away(store: Store) -> None:
     assert found.causes[0].figures["amount"] == 0
 
 
+def test_calls_of_which_there_were_none_before_have_no_change_to_explain(store: Store) -> None:
+    """A user's first day: whatever those calls have would be all of the rise, so nothing is blamed for it."""
+    store.put([call for call in generate(4) if call["timestamp"] >= WINDOW.start])
+    found = store.explain("cost")
+    assert found.causes == ()
+    assert found.sentence == "There were hardly any such calls before: spend went from $0.00 to $3.40."
+    assert len(found.examples) == 5
+
+
 def test_only_calls_of_the_filter_are_looked_at(store: Store) -> None:
     """A user's spend is explained by that user's calls, and neither by the user nor by what others do."""
 
@@ -191,7 +202,7 @@ def test_hostile_names_are_bound_and_told_in_one_line(user: str, store: Store) -
     assert found.sentence.isprintable()
     assert len(found.sentence) < 400
     narrowed = store.explain("input_tokens", filters={"user": user})
-    assert narrowed.sentence.startswith("Input tokens rose from 0 to ")
+    assert narrowed.sentence.startswith("There were hardly any such calls before: input tokens went from 0 to ")
     assert {one.span_id for one in narrowed.examples} <= set(
         store.client.query("SELECT span_id FROM spans WHERE session_id = 'one'").result_columns[0]
     )
@@ -221,6 +232,25 @@ def test_a_given_threshold_needs_no_reference(store: Store) -> None:
     found = store.explain("latency", threshold=4.0)
     assert first(found) == ("service", "mail")
     assert "(above 4 s)" in found.sentence
+
+
+def test_where_the_reference_has_too_few_calls_the_fallback_is_the_threshold(store: Store) -> None:
+    """A rule's own limit says what is slow on the first day."""
+    store.put([call for call in generate(8, plant=slow_service) if call["timestamp"] >= WINDOW.start])
+    assert "84 % of the slow calls (above 3 s) have service mail" in store.explain("latency", fallback=3.0).sentence
+
+
+def test_calls_of_one_value_are_told_by_what_else_they_have(store: Store) -> None:
+    """A new model behind an alias: whose calls it answers."""
+    store.put(generate(1, plant=swapped_model))
+    found = store.explain("response_model", value="gpt-5-2026-10-01")
+    assert found.sentence.startswith(
+        "100 % of the calls with response model gpt-5-2026-10-01 have system fingerprint fp_2"
+    )
+    assert ("model", "gpt-5") in [(one.attribute, one.value) for one in found.causes] + [
+        pair for one in found.causes for pair in one.also
+    ]
+    assert ("has", "response_model:gpt-5-2026-10-01") in found.query
 
 
 def test_more_calls_than_the_sample_are_explained_by_a_sample_and_said_to_be(

@@ -196,7 +196,7 @@ def test_rules_that_share_window_and_grouping_share_one_query(engine, make_watch
         watch.evaluate_once()
     finally:
         del engine.client.query
-    assert len(asked) == 2
+    assert len([query for query in asked if "FROM spend_1m" in query[0]]) == 2
     assert watch.health()["firing"] == 5
 
 

@@ -138,6 +138,8 @@ def _facts(data: Mapping[str, Any], group: Mapping[str, str], message_id: str) -
     money = _dollars if data.get("kind") == "spend" else str
     facts = [(key.capitalize(), value) for key, value in group.items()]
     facts += [(name.capitalize(), money(data[name])) for name in ("value", "limit", "expected") if name in data]
+    if _told(data.get("explanation")):
+        facts.insert(len(group), ("Why", str(data["explanation"])))
     if data.get("window_s"):
         facts.append(("Window", _duration(data["window_s"])))
     facts += [

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmtrace_collector.explain import changes, sentences, shares
-from llmtrace_collector.explain.attributes import ATTRIBUTES, Attribute
+from llmtrace_collector.explain.attributes import ATTRIBUTES, BY_NAME, LONGEST_VALUE, Attribute
 from llmtrace_collector.explain.changes import Sums
 from llmtrace_collector.explain.explanation import Cause, Explanation
 from llmtrace_collector.explain.measures import AMOUNTS, CONDITIONS, QUANTILES, Condition
 from llmtrace_collector.explain.question import Question
-from llmtrace_collector.explain.singling import Subject, single_out
-from llmtrace_collector.explain.statements import calls, pairs, parameters, statement
+from llmtrace_collector.explain.singling import Subject, single_out, word
+from llmtrace_collector.explain.statements import calls, has, pairs, parameters, statement
 
 Ask = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
 """Answers a query with bound parameters, a dict a row; may raise `StoreError`."""
@@ -26,6 +26,8 @@ MOST_VALUES = 50
 MOST_CAUSES = 5
 _LEAST_REFERENCE = 50
 """Calls with the figure, for a p95 of the reference."""
+
+NOTHING_MORE: Mapping[str, Any] = {}
 
 
 def explain(ask: Ask, question: Question) -> Explanation:
@@ -43,15 +45,28 @@ def explain(ask: Ask, question: Question) -> Explanation:
         threshold = question.threshold if question.threshold is not None else _p95(ask, question, quantile.sql)
         if threshold is None:
             return Explanation(sentence=sentences.no_reference(quantile.those))
-        condition = Condition(sql=f"{quantile.sql} > {{threshold:Float64}}", those=quantile.those)
-        return _condition(ask, question, condition, figure=quantile.sql, threshold=threshold)
-    return _condition(ask, question, CONDITIONS[question.measure], figure="duration_ns / 1e9", threshold=None)
+        condition = Condition(sql=f"{quantile.sql} > {{threshold:Float64}}", those=sentences.above(quantile, threshold))
+        words = (("has", f"{question.measure}_above:{threshold:.9f}".rstrip("0").rstrip(".")),)
+        return _condition(ask, question, condition, words, figure=quantile.sql, bound={"threshold": threshold})
+    if question.measure in BY_NAME:
+        condition = Condition(
+            sql=has(question.measure, "value"), those=sentences.having(question.measure, question.value)
+        )
+        bound = {"value": question.value[:LONGEST_VALUE]}
+        words = (word(question.measure, question.value),)
+        return _condition(ask, question, condition, words, figure=_WORST, bound=bound)
+    words = (("status", "error"),) if question.measure == "errors" else (("has", f"{question.measure}:yes"),)
+    return _condition(ask, question, CONDITIONS[question.measure], words, figure=_WORST)
+
+
+_WORST = "duration_ns / 1e9"
+"""What a worse call has more of, where nothing else says so."""
 
 
 def _p95(ask: Ask, question: Question, figure: str) -> float | None:
     sql = statement("threshold", calls=calls(question, f"{figure} AS figure"))
     [row] = ask(sql, parameters(question))
-    return float(row["p95"]) if row["known"] >= _LEAST_REFERENCE else None
+    return float(row["p95"]) if row["known"] >= _LEAST_REFERENCE else question.fallback
 
 
 def _candidates(question: Question, condition: Condition | None) -> list[Attribute]:
@@ -61,15 +76,22 @@ def _candidates(question: Question, condition: Condition | None) -> list[Attribu
     return [
         attribute
         for attribute in ATTRIBUTES
-        if attribute.name not in question.filters
+        if attribute.name not in {*question.filters, question.measure}
         and (attribute.name in effects or not (unanswered and attribute.answered))
     ]
 
 
 def _condition(
-    ask: Ask, question: Question, condition: Condition, *, figure: str, threshold: float | None
+    ask: Ask,
+    question: Question,
+    condition: Condition,
+    words: tuple[tuple[str, str], ...],
+    *,
+    figure: str,
+    bound: Mapping[str, Any] = NOTHING_MORE,
 ) -> Explanation:
-    bound = parameters(question) | ({} if threshold is None else {"threshold": threshold})
+    """Calls that meet a condition; `words` say it in the dashboard's address, `bound` has its values."""
+    bound = {**parameters(question), **bound}
     met = f"({condition.sql}) AS met"
     [size] = ask(statement("size", calls=calls(question, met)), bound)
     met_step = 1 + max(size["met_now"], size["met_before"]) // SAMPLE
@@ -93,14 +115,12 @@ def _condition(
             condition=condition.sql,
             figure=figure,
             cause=(found[0].attribute, found[0].value) if found else None,
-            words=_words(question, threshold),
+            words=words,
         ),
         bound,
     )
     return Explanation(
-        sentence=sentences.of_shares(
-            condition.those, size, found, threshold=threshold, since=singled.since, question=question
-        ),
+        sentence=sentences.of_shares(condition.those, size, found, since=singled.since, question=question),
         causes=tuple(
             Cause(attribute=one.attribute, value=one.value, figures=sentences.share_figures(one), also=one.also)
             for one in found
@@ -108,6 +128,7 @@ def _condition(
         since=singled.since,
         examples=singled.examples,
         query=singled.query,
+        calls=sum(size.values()),
         sampled=1 / max(met_step, rest_step),
     )
 
@@ -116,13 +137,6 @@ _SAMPLED = (
     "isNotNull(met) AND (now OR assumeNotNull(met))"
     " AND draw % if(assumeNotNull(met), {met_step:UInt64}, {rest_step:UInt64}) = 0"
 )
-
-
-def _words(question: Question, threshold: float | None) -> tuple[tuple[str, str], ...]:
-    """What the dashboard's address says of the condition."""
-    if threshold is not None:
-        return (("has", f"{question.measure}_above:{threshold:.6g}"),)
-    return (("status", "error"),) if question.measure == "errors" else (("has", f"{question.measure}:yes"),)
 
 
 def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -166,7 +180,7 @@ def _amount(ask: Ask, question: Question) -> Explanation:
     step = 1 + row["rows"] // (2 * SAMPLE)
     high, low = (before, now) if question.fall else (now, before)
     found: list[changes.Contribution] = []
-    if changes.significant(high, low):
+    if low.calls >= shares.LEAST_CALLS and changes.significant(high, low):
         attributes = _candidates(question, None)
         source = calls(question, *columns, pairs(attributes), narrowed="draw % {step:UInt64} = 0")
         steps = {"step": step, "most": MOST_VALUES, "scale": scale}
@@ -194,6 +208,7 @@ def _amount(ask: Ask, question: Question) -> Explanation:
         since=singled.since,
         examples=singled.examples,
         query=singled.query,
+        calls=row["rows"],
         sampled=1 / step,
     )
 

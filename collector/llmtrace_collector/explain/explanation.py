@@ -55,6 +55,8 @@ class Explanation:
     """Five at most."""
     query: tuple[tuple[str, str], ...] = ()
     """Words of the dashboard's address that list exactly these calls."""
+    calls: int = 0
+    """That were looked at, in window and reference; 0: there are none, so nothing is explained."""
     sampled: float = 1.0
     """Share of the calls that was looked at by attribute."""
 

@@ -26,8 +26,10 @@ class Quantile:
     """A figure of a call, of which high ones are odd."""
 
     sql: str
-    """In seconds, or NULL."""
+    """In `unit`, or NULL."""
     those: str
+    unit: str = "s"
+    """`s`, `tokens`, `USD`, or none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +63,17 @@ CONDITIONS = {
     "unpriced": Condition(
         sql="if(status_code = 'ERROR', NULL, isNull(spans.cost_usd))", those="calls without a known price"
     ),
+    "retries": Condition(sql="mapContains(attributes, 'llmtrace.retry.count')", those="calls that were tried again"),
     "cache_misses": Condition(sql="cached_input_tokens = 0", those="calls without cached input"),
 }
 
 QUANTILES = {
     "latency": Quantile(sql="duration_ns / 1e9", those="slow calls"),
     "time_to_first_token": Quantile(sql="time_to_first_token_ns / 1e9", those="calls with a late first token"),
+    "input_tokens_per_call": Quantile(sql="spans.input_tokens", those="calls with long input", unit="tokens"),
+    "output_tokens_per_call": Quantile(sql="spans.output_tokens", those="calls with long output", unit="tokens"),
+    "cost_per_call": Quantile(sql="toFloat64(spans.cost_usd)", those="dear calls", unit="USD"),
+    "unlikely_share": Quantile(sql="unlikely_share", those="calls with unlikely output", unit=""),
 }
 
 AMOUNTS = {

@@ -36,7 +36,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Why do these calls stand out? By `measure` it is one of three kinds.
+    """Why do these calls stand out? By `measure` it is one of four kinds.
 
     - a condition (`errors`, `refusals`, ...): which attributes have the calls that meet it, and the others not;
     - a quantile (`latency`, `time_to_first_token`): of calls above `threshold`, else the reference's p95;
@@ -44,14 +44,18 @@ class Question:
     """
 
     measure: str
-    """Of CONDITIONS, QUANTILES or AMOUNTS."""
+    """Of CONDITIONS, ATTRIBUTES, QUANTILES or AMOUNTS."""
     window: Window
     reference: Window
     """What to compare with: `window.before`, the same hours a week ago, ...; not overlapping `window`."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Values by name of an attribute: only calls that have all of them; `''` is a value, too."""
     threshold: float | None = None
-    """Of a quantile, in the measure's unit (seconds); None: the reference's p95."""
+    """Of a quantile, in the measure's unit; None: the reference's p95."""
+    fallback: float | None = None
+    """The threshold where the reference has too few calls for a p95; None: then there is no answer."""
+    value: str = ""
+    """Of an attribute."""
     fall: bool = False
     """Of an amount: it fell, and that is to be explained."""
 
@@ -61,7 +65,7 @@ class Question:
         Raises:
             ValueError: an unknown measure or attribute, or a window without length.
         """
-        known = [*CONDITIONS, *QUANTILES, *AMOUNTS]
+        known = [*CONDITIONS, *QUANTILES, *AMOUNTS, *BY_NAME]
         if self.measure not in known:
             raise ValueError(f'measure: "{self.measure}" is not known; known: {", ".join(known)}')
         for name in self.filters:

@@ -11,7 +11,7 @@ from datetime import datetime
 from llmtrace_collector.channels.text import fit
 from llmtrace_collector.explain.attributes import BY_NAME
 from llmtrace_collector.explain.changes import Contribution, Split, Sums, significant, split
-from llmtrace_collector.explain.measures import Amount
+from llmtrace_collector.explain.measures import Amount, Quantile
 from llmtrace_collector.explain.question import Question
 from llmtrace_collector.explain.shares import LEAST_CALLS, Finding
 from llmtrace_collector.explain.times import told
@@ -28,25 +28,34 @@ def no_reference(those: str) -> str:
     return f"The reference has too few calls to tell {those}."
 
 
+def above(quantile: Quantile, threshold: float) -> str:
+    """The calls above a threshold: "slow calls (above 2.4 s)"."""
+    shown = f"${threshold:.3g}" if quantile.unit == "USD" else f"{threshold:.3g} {quantile.unit}".strip()
+    return f"{quantile.those} (above {f'{threshold:,.0f} tokens' if quantile.unit == 'tokens' else shown})"
+
+
+def having(attribute: str, value: str) -> str:
+    """The calls that have a value: "calls with model gpt-5"."""
+    return f"calls with {_value(attribute, value)}"
+
+
 def of_shares(
     those: str,
     size: Mapping[str, int],
     found: Sequence[Finding],
     *,
-    threshold: float | None,
     since: datetime | None,
     question: Question,
 ) -> str:
     """What sets calls that meet a condition apart."""
-    above = f" (above {threshold:.3g} s)" if threshold is not None else ""
     if size["met_now"] < LEAST_CALLS:
-        return f"There are only {size['met_now']} {those}{above}: too few to tell what sets them apart."
+        return f"There are only {size['met_now']} {those}: too few to tell what sets them apart."
     began = f"; since {told(since, question.window.end)}" if since else ""
     if not found:
-        return f"No attribute sets the {those}{above} apart from the others{began}."
+        return f"No attribute sets the {those} apart from the others{began}."
     first, *more = found
     second = next((one for one in more if one.against != first.against), None)
-    parts = [f"{_percent(first.share)} of the {those}{above} have {_named(first)}, {_compared(first)}"]
+    parts = [f"{_percent(first.share)} of the {those} have {_named(first)}, {_compared(first)}"]
     if second:
         parts.append(f"{_percent(second.share)} have {_named(second)}, {_compared(second)}")
     return "; ".join(parts) + began + "."
@@ -81,6 +90,11 @@ def of_change(
     figures = f"from {_amount(before.amount, amount)} to {_amount(now.amount, amount)}"
     name = amount.name[0].upper() + amount.name[1:]
     high, low = (before, now) if question.fall else (now, before)
+    if low.calls < LEAST_CALLS <= high.calls:
+        when = (
+            "There are hardly any such calls any more" if question.fall else "There were hardly any such calls before"
+        )
+        return f"{when}: {amount.name} went {figures}."
     if not significant(high, low):
         return f"{name} did not change beyond chance: {figures}."
     verb = "fell" if question.fall else "rose"

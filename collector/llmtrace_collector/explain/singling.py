@@ -91,5 +91,9 @@ def _since(ask: Ask, question: Question, subject: Subject, matches: str, bound: 
 def _query(question: Question, subject: Subject) -> tuple[tuple[str, str], ...]:
     times = (("from", str(to_ms(question.window.start))), ("to", str(to_ms(question.window.end))))
     values = [*question.filters.items(), *([subject.cause] if subject.cause else [])]
-    shown = tuple((_WORDS[name], value) if name in _WORDS else ("has", f"{name}:{value}") for name, value in values)
-    return (*times, *shown, *subject.words)
+    return (*times, *(word(name, value) for name, value in values), *subject.words)
+
+
+def word(attribute: str, value: str) -> tuple[str, str]:
+    """What the dashboard's address says of calls that have this value."""
+    return (_WORDS[attribute], value) if attribute in _WORDS else ("has", f"{attribute}:{value}")

@@ -72,7 +72,9 @@ def record(db: sqlite3.Connection, transition: Transition, channels: Sequence[Ch
             outbox.put(db, transition, channels, content)
         else:
             outbox.put_resolving(db, transition, content)
-    mirror.put_event(db, transition, notices.link(transition, dashboard_url))
+    explanation = transition.explanation
+    explained_link = notices.explained_link(explanation, dashboard_url) if explanation else ""
+    mirror.put_event(db, transition, notices.link(transition, dashboard_url), explained_link)
 
 
 def _columns(transition: Transition) -> dict[str, str | int | None]:

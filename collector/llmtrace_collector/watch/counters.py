@@ -13,6 +13,8 @@ class Counters:
     query_failures: int = 0
     """Scans without an answer, and batches of the mirror that ClickHouse did not take."""
     transitions: int = 0
+    unexplained: int = 0
+    """Alerts that fired without the explanation they should have: it failed, or took too long."""
     delivered: int = 0
     """Attempts that a receiver took."""
     retried: int = 0

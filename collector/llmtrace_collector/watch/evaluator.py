@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from llmtrace_collector.errors import StoreError
 from llmtrace_collector.watch import alerts, spend
 from llmtrace_collector.watch.changes import Change, changes, ending
+from llmtrace_collector.watch.questions import question
+from llmtrace_collector.watch.rule import group_of
 from llmtrace_collector.watch.states import State
 from llmtrace_collector.watch.times import Clock, whole_ms
 from llmtrace_collector.watch.transition import Transition, new_event_id
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
+    from llmtrace_collector.explain import Explanation, Question
     from llmtrace_collector.watch.counters import Counters
     from llmtrace_collector.watch.engine import Engine
+    from llmtrace_collector.watch.explainer import Explainer
     from llmtrace_collector.watch.journal import Journal
     from llmtrace_collector.watch.rule import Rule
     from llmtrace_collector.watch.troubles import Troubles
@@ -48,6 +52,7 @@ class Evaluator:
         random: Random,
         troubles: Troubles,
         counters: Counters,
+        explainer: Explainer,
     ) -> None:
         self._rules = {rule.name: rule for rule in rules}
         self._scans = spend.plan(rules)
@@ -59,6 +64,7 @@ class Evaluator:
         self._random = random
         self._troubles = troubles
         self._counters = counters
+        self._explainer = explainer
         self._not_before: dict[spend.Scan, float] = {}
         """By the timer, which no setting of the clock moves."""
         self.last_evaluation: datetime | None = None
@@ -115,14 +121,19 @@ class Evaluator:
             self._troubles.end(what)
 
     def _apply(self, rules: Sequence[Rule], spent: spend.Spent, now: datetime) -> int:
-        """Decides and records, all rules of a scan in one transaction."""
-        moved = 0
+        """Decides, has explained what fires, and records all rules of a scan in one transaction."""
         with self._journal.transaction() as db:
-            for rule in rules:
-                for change in changes(rule, alerts.live(db, rule.name), spent.dollars, now, most=spend.MOST_GROUPS):
-                    self._record(db, change, now)
-                    moved += 1
-        return moved
+            live = {rule.name: alerts.live(db, rule.name) for rule in rules}
+        moves = [
+            change
+            for rule in rules
+            for change in changes(rule, live[rule.name], spent.dollars, now, most=spend.MOST_GROUPS)
+        ]
+        explained = self._explainer.answers(_questions(moves, now))
+        with self._journal.transaction() as db:
+            for number, change in enumerate(moves):
+                self._record(db, change, now, explained.get(number))
+        return len(moves)
 
     def _end_orphans(self) -> int:
         """Ends the alerts of rules that are gone or group by something else now."""
@@ -136,7 +147,9 @@ class Evaluator:
                     moved += 1
         return moved
 
-    def _record(self, db: sqlite3.Connection, change: Change, now: datetime) -> None:
+    def _record(
+        self, db: sqlite3.Connection, change: Change, now: datetime, explanation: Explanation | None = None
+    ) -> None:
         event_id = new_event_id(self._random)
         fired = change.decision.standing.state is State.FIRING
         transition = Transition(
@@ -151,7 +164,26 @@ class Evaluator:
             window=change.window,
             since=change.decision.standing.since or change.began or now,
             fired_event=event_id if fired else change.fired_event,
+            explanation=explanation,
         )
         rule = self._rules.get(change.rule)
         alerts.record(db, transition, rule.channels if rule else (), self._dashboard_url)
         self._counters.transitions += 1
+
+
+def _questions(moves: Sequence[Change], now: datetime) -> dict[int, Question]:
+    """What is to be explained of the changes that fire, by their place."""
+    found = {
+        number: question(
+            measure="cost_usd",
+            group=group_of(change.key),
+            window=change.window,
+            since=change.began or now,
+            now=now,
+            value=float(change.value),
+            limit=float(change.limit),
+        )
+        for number, change in enumerate(moves)
+        if change.decision.notify and change.decision.standing.state is State.FIRING
+    }
+    return {number: asked for number, asked in found.items() if asked}

@@ -30,11 +30,15 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "since": from_ms,
     "value": Decimal,
     "limit_value": Decimal,
+    "examples": lambda pairs: [tuple(pair) for pair in pairs],
 }
 """From what JSON holds to what clickhouse-connect takes, by column."""
 
+_ABSENT: dict[str, Any] = {"examples": []}
+"""Of columns that only some rows have, those whose value is then no empty text."""
 
-def put_event(db: sqlite3.Connection, transition: Transition, link: str) -> None:
+
+def put_event(db: sqlite3.Connection, transition: Transition, link: str, explained_link: str = "") -> None:
     """Queues the `alert_events` row of a transition."""
     group = group_of(transition.key)
     row = {
@@ -52,8 +56,21 @@ def put_event(db: sqlite3.Connection, transition: Transition, link: str) -> None
         "window_s": transition.window // timedelta(seconds=1),
         "since": to_ms(transition.since),
         "link": link,
+        **_explanation(transition, explained_link),
     }
     _put(db, "alert_events", transition.event_id, row)
+
+
+def _explanation(transition: Transition, link: str) -> dict[str, Any]:
+    if transition.explanation is None:
+        return {}
+    told = transition.explanation.plain()
+    return {
+        "explanation": told["explanation"],
+        "attributes": json.dumps(told["attributes"], ensure_ascii=False),
+        "examples": [[example["trace_id"], example["span_id"]] for example in told["examples"]],
+        "explained_link": link,
+    }
 
 
 def put_attempt(
@@ -85,8 +102,8 @@ def copy(journal: Journal, engine: Engine) -> int:
     copied = 0
     while batch := _next_batch(journal):
         target, token, rows = batch
-        columns = list(rows[0])
-        values = [[_converted(column, row[column]) for column in columns] for row in rows]
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        values = [[_converted(column, row.get(column, _ABSENT.get(column, ""))) for column in columns] for row in rows]
         engine.insert(target, values, columns, token=token)
         with journal.transaction() as db:
             db.execute(SQL["drop_batch"], {"target": target, "batch": token})

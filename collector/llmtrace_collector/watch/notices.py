@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from llmtrace_collector.watch import windows
@@ -14,6 +14,7 @@ from llmtrace_collector.watch.times import iso, to_ms
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from llmtrace_collector.explain import Explanation
     from llmtrace_collector.watch.transition import Transition
 
 OVERFLOW = "(other)"
@@ -26,7 +27,7 @@ def body(transition: Transition, dashboard_url: str) -> bytes:
     Money is a JSON number: a double, so exact to 15 digits, which is a thousandth of a millionth of a dollar at a
     limit of 100,000. The exact decimals stand in `alert_events`.
     """
-    content = {
+    content: dict[str, Any] = {
         "type": f"alert.{transition.state}",
         "timestamp": iso(transition.at),
         "data": {
@@ -42,7 +43,17 @@ def body(transition: Transition, dashboard_url: str) -> bytes:
             "link": link(transition, dashboard_url),
         },
     }
+    if transition.explanation:
+        content["data"] |= transition.explanation.plain()
+        content["data"]["explained_link"] = explained_link(transition.explanation, dashboard_url)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def explained_link(explanation: Explanation, dashboard_url: str) -> str:
+    """The dashboard's list of exactly the calls that are explained; empty where there are none."""
+    if not explanation.query:
+        return ""
+    return f"{dashboard_url.rstrip('/')}/traces?{urlencode(explanation.query)}"
 
 
 def link(transition: Transition, dashboard_url: str) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from random import Random
 
+    from llmtrace_collector.explain import Explanation
     from llmtrace_collector.watch.states import Decision, State
 
 
@@ -32,6 +33,8 @@ class Transition:
     """The start of the episode; for one that never fired, of its pending time."""
     fired_event: str | None
     """The event that fired the alert, if it did; for `resolved`, what it resolves."""
+    explanation: Explanation | None = None
+    """Why it fired, as far as that was found out in time."""
 
     @property
     def state(self) -> State:

@@ -23,6 +23,7 @@ from llmtrace_collector.watch.deliverer import Deliverer
 from llmtrace_collector.watch.directory import Directory
 from llmtrace_collector.watch.engine import Engine
 from llmtrace_collector.watch.evaluator import Evaluator
+from llmtrace_collector.watch.explainer import Explainer
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
@@ -107,6 +108,7 @@ class Watch:
             random=chance,
             troubles=self._troubles,
             counters=self._counters,
+            explainer=Explainer(connect, self._counters),
         )
         self._changed = changed
         self._deliverer = Deliverer(

@@ -39,11 +39,19 @@ CONDITIONS = (
     "invalid_tool_calls",
     "unpriced",
     "cache_misses",
+    "retries",
 )
 """Names whose value is `yes`."""
 
-LIMITS = ("latency_above", "time_to_first_token_above")
-"""Names whose value is a number of seconds."""
+LIMITS = (
+    "latency_above",
+    "time_to_first_token_above",
+    "input_tokens_per_call_above",
+    "output_tokens_per_call_above",
+    "cost_per_call_above",
+    "unlikely_share_above",
+)
+"""Names whose value is a number: of seconds, tokens, dollars, or a share."""
 
 NAMES = (*ATTRIBUTES, *CONDITIONS, *LIMITS)
 """In the order of `queries/sql/_has.sql`."""
