@@ -30,10 +30,10 @@ def main(words: list[str]) -> None:
 
 
 def plain() -> None:
-    for sigma, runs in ((0.8, 45), (0.6, 30)):
+    for sigma, runs in ((0.8, 400), (0.6, 400)):
         alarms = values = 0
         began = time.process_time()
-        for seed in range(runs // 3):
+        for seed in range(runs // 4):
             rng = np.random.default_rng(seed)
             detector = _detector(rng.lognormal(6, sigma, 5000))
             alarms += sum(detector.update(0.0, value).alarm for value in rng.lognormal(6, sigma, 15000).tolist())

@@ -19,7 +19,7 @@ from llmtrace_collector.detectors.ensemble import joint
 from llmtrace_collector.detectors.episodes import REFRACTORY, Episodes
 from llmtrace_collector.detectors.ewma import Ewma
 from llmtrace_collector.detectors.hours import HourlyLevel
-from llmtrace_collector.detectors.references import Reference
+from llmtrace_collector.detectors.references import Later, Reference
 from llmtrace_collector.detectors.sequential import ShiryaevRoberts
 from llmtrace_collector.detectors.tails import Tail
 from llmtrace_collector.detectors.texts import TextDrift, exceedance
@@ -154,6 +154,17 @@ def test_p_values_of_a_reference_rise_with_the_value_and_are_symmetric(values: l
     reference, mirror = Reference(values), Reference([-other for other in values])
     assert 0 < reference.p_value(value) <= reference.p_value(value + 1) < 1
     assert reference.p_value(value) == pytest.approx(1 - mirror.p_value(-value))
+
+
+@given(st.integers(20, 700), st.integers(0, 900))
+def test_values_join_a_reference_a_tenth_of_its_size_later(size: int, count: int) -> None:
+    """The latest values wait, five hundred at most; all before them are in."""
+    reference = Reference(range(size))
+    later = Later(reference, size)
+    for value in range(count):
+        later.add(1000 + value)
+    waits = min(size // 10, 500)
+    assert reference.values[size:] == [1000 + value for value in range(max(count - waits, 0))]
 
 
 def test_false_alarms_of_an_e_detector_are_as_rare_as_asked_for() -> None:

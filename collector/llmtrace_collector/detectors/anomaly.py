@@ -78,17 +78,18 @@ class AnomalyDetector:
             self.origin_s = time_s
         self.count += 1
         self.views.update(value)
-        surprise = self._surprise(value, (time_s - self.origin_s) % _DAY_S / _DAY_S)
+        told = self.surprises(value, (time_s - self.origin_s) % _DAY_S / _DAY_S)
+        surprise = round(joint(told, MEMBERS), DIGITS) if any(told) else 0.0
         if self.views.is_constant:
             return _QUIET
         greater = self.episodes.update(surprise)
         if greater is None or self.count <= WARM_UP:
             return _QUIET
-        score = _score(surprise, greater, self.count)
+        score = score_of(surprise, greater, self.count)
         return Anomaly(score=score, alert=score >= ALERT_SCORE)
 
-    def _surprise(self, value: float, day_share: float) -> float:
-        """The members' joint surprise, nats."""
+    def surprises(self, value: float, day_share: float) -> list[float]:
+        """What each member says of the next value, nats; all of them learn it. `views` must have it already."""
         places, (fast, slow) = self.views.places, self.levels
         first, second, third = self.novelties
         raw = (
@@ -100,11 +101,10 @@ class AnomalyDetector:
             second.update(places, day_share),
             third.update(places, day_share),
         )
-        told = [tail.surprise(score) for tail, score in zip(self.tails, raw, strict=True)]
-        return round(joint(told, MEMBERS), DIGITS) if any(told) else 0.0
+        return [tail.surprise(score) for tail, score in zip(self.tails, raw, strict=True)]
 
 
-def _score(surprise: float, greater: int, count: int) -> float:
+def score_of(surprise: float, greater: int, count: int) -> float:
     """One minus the probability, from the surprise, its rank among past episodes and the length of the past."""
     nats = WEIGHT * min(surprise, LARGEST) + AGE_WEIGHT * math.log(count) - math.log(greater + 1)
     return 1 - math.exp(-max(nats, 0.0))

@@ -16,15 +16,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-SHIFTS = (0.15, 0.35, 0.65)
+SHIFTS = (0.13, 0.3, 0.6)
 """In standard deviations of normal scores, each up and down: for counts of tokens (log-normal, sigma 0.6 to 0.8) about
 +10 %, +25 % and +50 %."""
-SHIFT_WEIGHTS = (0.34, 0.28, 0.26)
+SHIFT_WEIGHTS = (0.39, 0.27, 0.26)
 SPREADS = (1.35, 0.7)
-SPREAD_WEIGHT = 0.03
+SPREAD_WEIGHT = 0.02
 FOREIGN = ((0.1, 0.01), (0.1, 0.05))
 """A share of the points, and the upper tail they fall into."""
-FOREIGN_WEIGHT = 0.03
+FOREIGN_WEIGHT = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

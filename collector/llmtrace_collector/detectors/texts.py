@@ -32,7 +32,7 @@ from scipy import sparse, stats
 from llmtrace_collector.detectors.bets import foreign
 from llmtrace_collector.detectors.drift import Verdict
 from llmtrace_collector.detectors.recurrence import BLOCK, RECENT, Recurrence
-from llmtrace_collector.detectors.references import Reference
+from llmtrace_collector.detectors.references import Later, Reference
 from llmtrace_collector.detectors.sequential import ShiryaevRoberts
 
 WEIGHTS = (1.0, 0.5, 1.0)
@@ -93,8 +93,9 @@ class TextDrift:
         self.recurrence = Recurrence(terms, self.vocabulary.frequency)
         self.known: dict[bytes, float] = {}
         """Scores of recent texts: one that is word for word the same again is no further sign of a topic."""
-        self.later = Reference(())
-        """Scores of the texts that came since."""
+        self.since = Reference(())
+        """Scores of the texts that came since, but for the latest."""
+        self.later = Later(self.since, len(texts))
         self.detector = ShiryaevRoberts(weights=[1 / len(SHARES)] * len(SHARES), arl0=arl0)
         self._rank()
 
@@ -124,13 +125,17 @@ class TextDrift:
         return round(sum(weight * score for weight, score in zip(WEIGHTS, scores, strict=True)), DIGITS)
 
     def _upper(self, score: float) -> float:
-        """The share of texts, of the reference and since, with a score as great, ties halved."""
+        """The share of texts, of the reference and since, with a score as great, ties halved; a standard error more.
+
+        Few texts have great scores, and the doubt about their share would grow with every text that is judged by it.
+        """
         greater = ties = 0
-        for values in (self.ranked, self.later.values):
+        for values in (self.ranked, self.since.values):
             upto = bisect_right(values, score)
             greater += len(values) - upto
             ties += upto - bisect_left(values, score)
-        return (greater + 0.5 * (ties + 1)) / (len(self.ranked) + len(self.later.values) + 1)
+        beyond = greater + 0.5 * (ties + 1)
+        return min((beyond + math.sqrt(beyond)) / (len(self.ranked) + len(self.since.values) + 1), 1.0)
 
     def _rank(self) -> None:
         """Ranks the reference anew, by what is recent now."""
