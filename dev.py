@@ -28,6 +28,7 @@ SERVER_TESTS = [
     for name in (
         "unfold",
         "dialects",
+        "hostile_names",
         "promoted",
         "sampling",
         "rollups",

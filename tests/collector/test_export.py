@@ -22,7 +22,7 @@ from llmtrace_collector.upkeep.tables import ROLLUPS
 from support.command import llmtrace
 from support.landing import land
 from support.otlp import CALL, request, span
-from support.services import Stack, stack_at
+from support.services import CLUSTER, Stack, stack_at
 
 pytestmark = pytest.mark.processes
 
@@ -62,7 +62,7 @@ def other(tmp_path: Path) -> Any:
         stack.store()
         client = stack.owner()
         client.database = "system"
-        migrate(client)
+        migrate(client, cluster=CLUSTER)
         yield stack
 
 
@@ -114,10 +114,15 @@ def test_an_import_that_dies_after_each_file_is_stored_takes_every_file_once(
     assert max(file.rows for file in manifest.files) <= 20
     for _ in manifest.files:
         with pytest.raises(StoreDownError):
-            list(importing.bring_in(Cut(other.owner()), tmp_path / "e", who="", gate=None))  # type: ignore[arg-type]
-        finished = importing.bring_in(other.owner(), tmp_path / "e", who="", gate=Gate(tmp_path))
+            list(importing.bring_in(Cut(other.owner()), tmp_path / "e", who="", gate=None, shards=[other.shard()]))  # type: ignore[arg-type]
+        finished = importing.bring_in(
+            other.owner(), tmp_path / "e", who="", gate=Gate(tmp_path), shards=[other.shard()]
+        )
         assert next(each for each in finished if each.taken).file in manifest.files
-    assert all(not each.taken for each in importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None))
+    assert all(
+        not each.taken
+        for each in importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None, shards=[other.shard()])
+    )
     assert other.reader().query("SELECT count(), uniqExact(span_id) FROM spans").first_row == (60, 60)
     assert other.reader().command("SELECT sum(calls) FROM spend_1m") == 60
 
@@ -130,7 +135,7 @@ def test_costs_found_out_later_come_along_and_make_the_same_sums_however_the_imp
         source.store()
         client = source.owner()
         client.database = "system"
-        migrate(client)
+        migrate(client, cluster=CLUSTER)
         hour = export.datetime.now(export.UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
         names = ["project", "timestamp", "trace_id", "span_id", "is_call", "operation", "provider", "model"]
         names += ["response_model", "user_id", "input_tokens", "output_tokens"]
@@ -142,21 +147,21 @@ def test_costs_found_out_later_come_along_and_make_the_same_sums_however_the_imp
             ]
             rows = [[*row, row[-1], f"u{n % 4}", 1000 * n, 10] for n, row in enumerate(rows)]
             client.insert("spans", rows, column_names=names)
-        batches = Batches(client, book.load(None))
+        batches = Batches(source.shard(), book.load(None))
         assert batches.price(hour, Change(reason="first", who="tests")).spans == 40
         start, end = hour - timedelta(days=1), hour + timedelta(days=1)
         manifest = export.export(client, ["spans", "cost_adjustments"], start, end, tmp_path / "e")
         assert len(manifest.files) == 4
         for _ in manifest.files:
             with pytest.raises(StoreDownError):
-                list(importing.bring_in(Cut(other.owner()), tmp_path / "e", who="", gate=None))  # type: ignore[arg-type]
+                list(importing.bring_in(Cut(other.owner()), tmp_path / "e", who="", gate=None, shards=[other.shard()]))  # type: ignore[arg-type]
         for _ in range(2):
-            list(importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None))
+            list(importing.bring_in(other.owner(), tmp_path / "e", who="", gate=None, shards=[other.shard()]))
         for table in ("spans", "cost_adjustments", "costs", *(rollup.name for rollup in ROLLUPS)):
             for project in ("p", "q"):
                 assert fingerprint(other, table, project) == fingerprint(source, table, project), table
         assert other.reader().command("SELECT sum(unpriced) FROM span_1h") == 20
-        assert Batches(other.owner(), book.load(None)).price(hour, Change(reason="first", who="tests")).spans == 0
+        assert Batches(other.shard(), book.load(None)).price(hour, Change(reason="first", who="tests")).spans == 0
 
 
 def test_what_was_deleted_after_the_export_is_deleted_again_after_its_import(stack: Stack, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_calls_without_a_cost_get_what_the_price_book_says_once_and_every_rollup
     spans.append(foreign(hour, gen_ai__usage__input_tokens=None))  # not told: stays unknown
     spans.append(foreign(hour, status=Status(code=Status.STATUS_CODE_ERROR), **tokens(0, 0, 0, 0)))
     land(own, Signal.TRACES, request(*spans))
-    batches = Batches(own.owner(), book.load(None))
+    batches = Batches(own.shard(), book.load(None))
     priced = [cost for cost in expected if cost is not None]
     whole = sum(priced, Decimal(0))
     seen = batches.preview(hour, FIRST)
@@ -137,11 +137,11 @@ def test_what_a_killed_run_left_is_finished_once_by_the_next(own: Stack) -> None
         hour = hour_of(40 + after)
         land(own, Signal.TRACES, request(*(foreign(hour, **tokens(1000, 100, 10, 0)) for _ in range(3))))
         with pytest.raises(KilledError):
-            Batches(Killed(own.owner(), after), book.load(None)).price(hour, FIRST)
-        batches = Batches(own.owner(), book.load(None))
+            Batches(Killed(own.shard(), after), book.load(None)).price(hour, FIRST)
+        batches = Batches(own.shard(), book.load(None))
         assert batches.price(hour, FIRST).spans == 0, "while the other may still be running"
         for _ in range(2):
-            finish(own.owner(), grace_s=0)
+            finish(own.shard(), grace_s=0)
             batches.price(hour, FIRST)
         cost = cost_by_the_book(MODELS[0], hour, 1000, 100, 10, 0) or Decimal(0)
         for table, column in (("spend_1m", "minute"), ("span_1h", "hour"), ("service_1h", "hour"), ("traces", "hour")):
@@ -153,7 +153,7 @@ def test_a_deletion_takes_later_costs_along_and_leaves_those_of_others(own: Stac
     hour = hour_of(55)
     users = ("deleted", "kept")
     land(own, Signal.TRACES, request(*(foreign(hour, user__id=user, **tokens(1000, 0, 0, 0)) for user in users)))
-    Batches(own.owner(), book.load(None)).price(hour, FIRST)
+    Batches(own.shard(), book.load(None)).price(hour, FIRST)
     code, said = llmtrace(own, "data", "delete", "--user", "deleted")
     assert code == 0, said
     assert ask(own, f"SELECT user_id FROM cost_adjustments WHERE toStartOfHour(timestamp) = {HOUR}", h=hour) == [
@@ -167,7 +167,7 @@ def test_a_deletion_takes_later_costs_along_and_leaves_those_of_others(own: Stac
 def test_what_a_sampled_call_stands_for_is_allowed_for(own: Stack) -> None:
     hour = hour_of(50)
     land(own, Signal.TRACES, request(foreign(hour, trace_state="ot=th:c", **tokens(1000, 0, 0, 0))))
-    Batches(own.owner(), book.load(None)).price(hour, FIRST)
+    Batches(own.shard(), book.load(None)).price(hour, FIRST)
     sql = (
         "SELECT sum(cost_usd), sum(unsampled_cost_usd), sum(unpriced), sum(unsampled_unpriced) FROM span_1h"
         " WHERE hour = {h:DateTime('UTC')}"
@@ -188,12 +188,12 @@ def test_calls_that_were_priced_are_priced_again_with_their_history_kept(own: St
     with_audio = call_with_cost(hour, {**told, "llmtrace.cost.usd": "0.0065"}, **tokens(1000, 0, 0, 0))
     cached_here = call_with_cost(hour, {"llmtrace.cost.usd": "0", "llmtrace.cost.source": "local_cache"})
     land(own, Signal.TRACES, request(right, with_audio, cached_here, foreign(hour, **tokens(2000, 0, 0, 0))))
-    assert Batches(own.owner(), book.load(None)).price(hour, again) == Changed(spans=1, new_usd=Decimal("0.005")), (
+    assert Batches(own.shard(), book.load(None)).price(hour, again) == Changed(spans=1, new_usd=Decimal("0.005")), (
         "at the same prices only what had none"
     )
     for price, total in (("1", "0.004"), ("3", "0.010")):
         (tmp_path / "own.toml").write_text(f"[[models]]\nmodel = 'gpt-4o*'\ninput = '{price}'\noutput = '1'\n")
-        batches = Batches(own.owner(), book.load(None, tmp_path / "own.toml"))
+        batches = Batches(own.shard(), book.load(None, tmp_path / "own.toml"))
         assert batches.price(hour, again).new_usd == Decimal(total)
         assert batches.price(hour, again).spans == 0
         expected = Decimal(total) + Decimal("0.0065")

@@ -1,4 +1,4 @@
-"""`llmtrace ...` in this process: the same door as the program's, without the start of an interpreter.
+"""`llmtrace ...`, as a program or in this process: the same door, without the start of an interpreter.
 
 On a server each test has a database of its own, whose name a process learns when it starts: there it is a process.
 """
@@ -26,3 +26,15 @@ def llmtrace(stack: Stack, *words: str) -> tuple[int, str]:
     with redirect_stdout(said), redirect_stderr(said):
         code = main([*words, "--data", str(stack.data), "--store-port", str(stack.store_port)])
     return code, said.getvalue()
+
+
+def program(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`llmtrace WORDS` as a program, with these variables too; at most a minute."""
+    return subprocess.run(
+        [sys.executable, "-m", "llmtrace.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environ},
+        check=False,
+    )

@@ -86,6 +86,14 @@ def ids(stack: Stack) -> list[str]:
     return [row[0] for row in stack.reader().query("SELECT span_id FROM spans").result_rows]
 
 
+def stored(stack: Stack) -> list[str]:
+    """The names of the spans in the store; none while that is on its way."""
+    try:
+        return [row[0] for row in stack.reader().query("SELECT name FROM spans ORDER BY name").result_rows]
+    except Exception:  # noqa: BLE001 - the store is on its way
+        return []
+
+
 def books(stack: Stack) -> dict[str, int]:
     """The terms of the invariant for traces, as `/readyz` has them."""
     items: dict[str, dict[str, int]] = json.loads(post(f"{stack.http_url}/readyz", None)[1]).get("items", {})
