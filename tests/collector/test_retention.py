@@ -50,18 +50,19 @@ def ages(stack: Stack, project: str) -> list[float]:
 
 
 def test_every_table_of_the_schema_is_in_the_catalogue_with_the_age_its_rows_go_at(stack: Stack) -> None:
-    sql = "SELECT name FROM system.tables WHERE database = 'llmtrace' AND engine LIKE '%MergeTree'"
-    real = {row[0] for row in stack.reader().query(sql).result_rows}
+    client = stack.shard()
+    sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    real = {row[0] for row in client.query(sql).result_rows}
     named = {table.name for table in AGEING} | APART.keys()
     assert named == real, "upkeep/tables.py must say of every table what is in it"
-    wrong = [each.table for each in retention.show(stack.owner()) if not each.applied]
+    wrong = [each.table for each in retention.show(client) if not each.applied]
     assert not wrong, "the days in upkeep/tables.py are not those of the schema"
 
 
 def test_rows_of_each_project_go_at_their_own_age_and_the_setting_outlives_a_restart_of_the_migrations(
     own: Stack,
 ) -> None:
-    client = own.owner()
+    client = own.shard()
     assert llmtrace(own, "data", "retention", "set", "spans", "60")[0] == 0
     assert "changed: spans" in llmtrace(own, "data", "retention", "set", "spans", "7", "--project", "it's lab")[1]
     assert "nothing to change" in llmtrace(own, "data", "retention", "set", "spans", "7", "--project", "it's lab")[1]
@@ -79,7 +80,7 @@ def test_rows_of_each_project_go_at_their_own_age_and_the_setting_outlives_a_res
 
 
 def test_a_shorter_age_drops_rows_that_are_stored_already(own: Stack) -> None:
-    client = own.owner()
+    client = own.shard()
     for days in (1, 3):
         put(client, "shorter", days)
     assert llmtrace(own, "data", "retention", "set", "spans", "2", "--project", "shorter")[0] == 0
@@ -88,7 +89,7 @@ def test_a_shorter_age_drops_rows_that_are_stored_already(own: Stack) -> None:
 
 def test_a_file_given_to_the_collector_is_applied_at_its_start(own: Stack) -> None:
     def applied() -> bool:
-        (content,) = (each for each in retention.show(own.owner()) if each.table == "span_content")
+        (content,) = (each for each in retention.show(own.shard()) if each.table == "span_content")
         return content == retention.Retention(table="span_content", days=20, projects={"lab": 2}, applied=True)
 
     wait_for(applied)
