@@ -64,6 +64,24 @@ def test_what_is_usual_on_monday_noon_is_unusual_on_sunday_night() -> None:
     assert sunday.low < usual(night) < sunday.high < usual(noon)
 
 
+@pytest.mark.parametrize("step_s", [300.0, 900.0, 3600.0, 6 * 3600.0, 86400.0])
+def test_a_weekend_is_expected_whatever_the_length_of_a_bucket(step_s: float) -> None:
+    """After eight weeks, buckets of Saturday noon expect half of Friday noon's, and half on a Friday is unusual."""
+    rng = np.random.default_rng(1)
+    baseline = Baseline(step_s=step_s)
+    calls = 2000 * step_s / 86400
+    for index in range(int(8 * 7 * 86400 / step_s)):
+        begin = index * step_s
+        mean = calls * 20 * (0.5 if begin // 86400 % 7 >= 5 else 1.0)
+        baseline.update(MONDAY_S + begin, float(rng.poisson(mean)), PLAIN)
+    noon = 43200.0 if step_s < 86400 else 0.0
+    friday, saturday = (MONDAY_S + (56 + day) * 86400 + noon for day in (4, 5))
+    assert baseline.judge(friday, 20 * calls, PLAIN).expected == pytest.approx(20 * calls, rel=0.15)
+    assert baseline.judge(saturday, 10 * calls, PLAIN).expected == pytest.approx(10 * calls, rel=0.15)
+    assert baseline.judge(saturday, 10 * calls, PLAIN).reason == "usual"
+    assert baseline.judge(friday, 10 * calls, PLAIN).unusual
+
+
 def test_a_young_group_borrows_the_week_and_the_noise_of_the_pool() -> None:
     """A few hours old at night, it expects the morning to be busier, and says so of a morning that is not."""
     pool = Pool()

@@ -36,6 +36,9 @@ MOST = 20.0
 """Times the level that a value teaches the week at most."""
 MOST_OFF = 1e6
 """Times the level that a value teaches the noise at most."""
+STEEP = 0.35
+"""Standard deviation of a ratio between two hours, as a share of their difference: how one becomes the other is not
+known, and it may be at once."""
 LEAST_RATIO = 0.05
 """Of a quiet hour to the level, for noise and for the level it speaks of."""
 NOISE_MEMORY = 1000.0
@@ -157,7 +160,7 @@ class Baseline:
     level: float = 0.0
     """Of late, the season taken off: a day's memory."""
     base: float = 0.0
-    """The same with the memory of a week: what ratios are to that a pool learns, for which groups must agree."""
+    """The same with the memory of a week, shorter while the group is young: what ratios of the week are to."""
     count: int = 0
     active: int = 0
     """Buckets above 0."""
@@ -221,12 +224,19 @@ class Baseline:
 
     def _expected(self, bucket_s: float, volume: float | None, pool: Pool | None) -> _Expectation:
         """What is known of a bucket before its value; between the middles of two hours both have a say."""
-        an_hour = HOUR_S / self.step_s
-        place = (bucket_s + self.step_s / 2 - MONDAY_S) / HOUR_S
-        first = math.floor(place - 0.5)
+        place, step_s = (bucket_s - MONDAY_S) / HOUR_S, self.step_s
+        first = math.floor(place)
         week = None if pool is None else pool.week
-        ratio = self.week.ratio(first % SLOTS, an_hour, week)
-        ratio += (place - 0.5 - first) * (self.week.ratio((first + 1) % SLOTS, an_hour, week) - ratio)
+        if step_s < HOUR_S:
+            middle = place + step_s / 2 / HOUR_S - 0.5
+            before = math.floor(middle)
+            ratio, doubt = self.week.ratio(before % SLOTS, step_s, week)
+            after, other = self.week.ratio((before + 1) % SLOTS, step_s, week)
+            step = after - ratio
+            ratio += (middle - before) * step
+            doubt = max(doubt, other) + (STEEP * step / max(ratio, LEAST_RATIO)) ** 2
+        else:
+            ratio, doubt = self.week.ratio(first % SLOTS, step_s, week)
         variance, known = self.variance, float(self.count)
         if pool is not None and pool.count:
             lent = pool.variance / (_pool_unit(self.level, volume) or 1.0)
@@ -235,8 +245,9 @@ class Baseline:
         square = variance * share * (1 + 4 / max(known, 1.0))
         if volume is not None and 0 < volume < self.volume:
             square *= self.volume / volume
+        square += doubt * ratio**2
         return _Expectation(
-            slot=math.floor(place) % SLOTS,
+            slot=first % SLOTS,
             ratio=ratio,
             expected=self.level * ratio,
             deviation=self.level * math.sqrt(square),
@@ -263,20 +274,21 @@ class Baseline:
             seen = value
         if self.level > 0 and self.base > 0:
             self._learn_week(known, seen, teaches, _pool_unit(self.level, volume))
-        flat, a_day = seen / max(known.ratio, LEAST_RATIO), HOURS * HOUR_S / self.step_s
+        flat, a_day = seen / max(known.ratio, LEAST_RATIO), max(HOURS * HOUR_S / self.step_s, 1.0)
         self.level += (flat - self.level) / min(self.count, max(a_day, LEAST))
-        self.base += (flat - self.base) / min(self.count, max(DAYS * a_day, LEAST))
+        memory = min(max(self.count / 3, a_day), DAYS * a_day)
+        self.base += (flat - self.base) / min(self.count, max(memory, LEAST))
 
     def _learn_week(self, known: _Expectation, seen: float, teaches: Pool | None, pool_unit: float) -> None:
         off = min(abs(seen - known.expected) / self.level, MOST_OFF)
         square = off**2 / max(known.ratio, LEAST_RATIO)
         self.variance += (square - self.variance) / min(self.count, NOISE_MEMORY)
-        an_hour = HOUR_S / self.step_s
-        self.week.take(known.slot, min(seen / self.level, MOST), an_hour)
+        share = min(seen / self.base, MOST)
+        self.week.take(known.slot, share, self.step_s)
         if teaches is not None:
             teaches.count += 1
             teaches.variance += (square * pool_unit - teaches.variance) / min(teaches.count, NOISE_MEMORY)
-            teaches.week.take(known.slot, min(seen / self.base, MOST), an_hour)
+            teaches.week.take(known.slot, share, self.step_s)
 
     def _learn_tails(self, alone: float, bounded: float, pool: Pool | None, teaches: Pool | None) -> None:
         run = self._run(alone, pool)
