@@ -36,6 +36,8 @@ MOST = 20.0
 """Times the level that a value teaches the week at most."""
 MOST_OFF = 1e6
 """Times the level that a value teaches the noise at most."""
+LEAST_COUNT = 1e-9
+"""Root of the count that a value stands for, below which nothing is left of its skew."""
 STEEP = 0.35
 """Standard deviation of a ratio between two hours, as a share of their difference: how one becomes the other is not
 known, and it may be at once."""
@@ -97,18 +99,18 @@ class _Expectation:
 
     def standard(self, value: float) -> float:
         """The value as a standard normal: roots take off the skew of counts and amounts."""
-        if self.expected <= 0:
+        if self.expected <= LEAST_COUNT * self.deviation:
             return (value - self.expected) / self.deviation
-        size = self.deviation**2 / self.expected
-        return 2 * (math.sqrt(value / size + 0.375) - math.sqrt(self.expected / size + 0.125))
+        count = (self.expected / self.deviation) ** 2
+        return 2 * (math.sqrt(value / self.expected * count + 0.375) - math.sqrt(count + 0.125))
 
     def value(self, standard: float) -> float:
         """The value of a standard normal; 0 at least."""
-        if self.expected <= 0:
-            return max(standard * self.deviation, 0.0)
-        size = self.deviation**2 / self.expected
-        root = max(standard / 2 + math.sqrt(self.expected / size + 0.125), 0.0)
-        return max(root**2 - 0.375, 0.0) * size
+        if self.expected <= LEAST_COUNT * self.deviation:
+            return max(self.expected + standard * self.deviation, 0.0)
+        count = (self.expected / self.deviation) ** 2
+        root = max(standard / 2 + math.sqrt(count + 0.125), 0.0)
+        return max(root**2 - 0.375, 0.0) / count * self.expected
 
 
 @dataclass(kw_only=True)
