@@ -53,6 +53,11 @@ COMMANDS = {
         help="how long data is kept; delete, export and import it",
         extra="all",
     ),
+    "alerts": Command(
+        module="llmtrace_collector.commands.alerts",
+        help="alerts that fire: list, silence, acknowledge; the notices that went out",
+        extra="all",
+    ),
     "webhooks": Command(
         module="llmtrace_collector.commands.webhooks",
         help="channels of alerts: list, test, redeliver; verify what was received",

@@ -46,6 +46,7 @@ from llmtrace_collector.wal import Wal, WalLimits
 from llmtrace_collector.wal.places import receivers_in
 from llmtrace_collector.wal.wal import recover_receiver
 from llmtrace_collector.watch import RuleSource, Watch
+from llmtrace_collector.watch.policy import Policy
 from llmtrace_collector.writer import Writer
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def _watch(given: _Given) -> Watch:
     return Watch(
         rules=source.found.rules if source else (),
         channels=source.found.channels if source else (),
+        policy=source.found.policy if source else Policy(),
         connect=given.connect,
         state_path=given.folder.watch,
         dashboard_url=given.arguments.dashboard_url,

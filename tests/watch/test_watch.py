@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from llmtrace_collector.channels.notice import key_of
 from llmtrace_collector.watch import spend
 from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, rule, run
 
@@ -35,6 +36,8 @@ def test_a_group_above_its_limit_fires_with_everything_the_notice_promises(engin
             "limit": 5,
             "window_s": 86400,
             "since": "2026-11-22T12:00:30.000Z",
+            "notice": "first",
+            "dedup_key": key_of("daily-cap", {"user": "alice"}),
         },
     }
     assert link._replace(query="").geturl() == "http://localhost:8501/traces"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any
 
 from llmtrace_collector.channels.text import clean
 
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _EPOCH = "1970-01-01T00:00:00.000Z"
 _STATES = {
     "alert.firing": "firing",
@@ -83,7 +85,7 @@ def read(message_id: str, body: bytes) -> Notice:
     at = str(content.get("timestamp") or _EPOCH)
     return Notice(
         id=message_id,
-        key=_key(rule, group),
+        key=_told_key(data) or key_of(rule, group),
         status=status,
         severity=severity,
         at=_moment(at),
@@ -102,7 +104,13 @@ def _severity(told: str) -> Severity:
     return Severity.INFO if told.startswith("test.") else Severity.CRITICAL
 
 
-def _key(rule: str, group: Mapping[str, str]) -> str:
+def _told_key(data: Mapping[str, Any]) -> str:
+    key = data.get("dedup_key")
+    return key if isinstance(key, str) and _KEY.fullmatch(key) else ""
+
+
+def key_of(rule: str, group: Mapping[str, str]) -> str:
+    """The identity of an alert alone, as services that keep state have it; 42 characters."""
     text = json.dumps([rule, dict(group)], sort_keys=True)
     return "llmtrace-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:33]
 

@@ -7,16 +7,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from llmtrace_collector.watch import mirror, notices, outbox
+from llmtrace_collector.watch import mirror, notices
 from llmtrace_collector.watch.journal import SQL
 from llmtrace_collector.watch.states import Standing, State
 from llmtrace_collector.watch.times import from_ms, to_ms
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
 
-    from llmtrace_collector.channels import Channel
+    from llmtrace_collector.watch.policy import Teller
     from llmtrace_collector.watch.transition import Transition
 
 
@@ -59,7 +58,7 @@ def counts(db: sqlite3.Connection) -> dict[str, int]:
     return {row["state"]: row["n"] for row in db.execute(SQL["count_live"])}
 
 
-def record(db: sqlite3.Connection, transition: Transition, channels: Sequence[Channel], dashboard_url: str) -> None:
+def record(db: sqlite3.Connection, transition: Transition, teller: Teller, dashboard_url: str) -> None:
     """Writes a transition down with all that follows from it; the caller's transaction makes it one step."""
     identity = {"rule": transition.rule, "group_key": transition.key}
     if transition.state in {State.PENDING, State.FIRING}:
@@ -67,11 +66,7 @@ def record(db: sqlite3.Connection, transition: Transition, channels: Sequence[Ch
     else:
         db.execute(SQL["drop_alert"], identity)
     if transition.decision.notify:
-        content = notices.body(transition, dashboard_url)
-        if transition.state is State.FIRING:
-            outbox.put(db, transition, channels, content)
-        else:
-            outbox.put_resolving(db, transition, content)
+        teller.note(db, transition)
     explanation = transition.explanation
     explained_link = notices.explained_link(explanation, dashboard_url) if explanation else ""
     mirror.put_event(db, transition, notices.link(transition, dashboard_url), explained_link)

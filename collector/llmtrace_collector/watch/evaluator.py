@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from llmtrace_collector.errors import StoreError
 from llmtrace_collector.watch import alerts, spend
 from llmtrace_collector.watch.changes import Change, changes, ending
+from llmtrace_collector.watch.policy import Policy, Teller
 from llmtrace_collector.watch.questions import question
 from llmtrace_collector.watch.rule import group_of
 from llmtrace_collector.watch.states import State
@@ -44,6 +45,7 @@ class Evaluator:
         self,
         *,
         rules: Sequence[Rule],
+        policy: Policy,
         engine: Engine,
         journal: Journal,
         dashboard_url: str,
@@ -56,6 +58,7 @@ class Evaluator:
     ) -> None:
         self._rules = {rule.name: rule for rule in rules}
         self._scans = spend.plan(rules)
+        self._teller = Teller(rules=rules, policy=policy, dashboard_url=dashboard_url)
         self._engine = engine
         self._journal = journal
         self._dashboard_url = dashboard_url
@@ -70,8 +73,9 @@ class Evaluator:
         self.last_evaluation: datetime | None = None
         """When every rule that was due had last been looked at with success."""
 
-    def replace(self, rules: Sequence[Rule]) -> None:
+    def replace(self, rules: Sequence[Rule], policy: Policy) -> None:
         """Other rules from the next evaluation on; alerts of rules that are gone end there."""
+        self._teller.replace(rules, policy)
         self._rules = {rule.name: rule for rule in rules}
         self._scans = spend.plan(rules)
         self._not_before.clear()
@@ -90,8 +94,11 @@ class Evaluator:
             moved += self._apply(rules, spent, now)
             ended = self._timer()
             self._not_before[scan] = ended + min((ended - started) * _REST, _LONGEST_REST_S)
+        healthy = self._counters.query_failures == failures
+        with self._journal.transaction() as db:
+            self._teller.tell(db, whole_ms(self._clock()), healthy=healthy)
         self._counters.evaluations += 1
-        if (awake or not self._scans) and self._counters.query_failures == failures:
+        if (awake or not self._scans) and healthy:
             self.last_evaluation = self._clock()
         return moved
 
@@ -166,8 +173,7 @@ class Evaluator:
             fired_event=event_id if fired else change.fired_event,
             explanation=explanation,
         )
-        rule = self._rules.get(change.rule)
-        alerts.record(db, transition, rule.channels if rule else (), self._dashboard_url)
+        alerts.record(db, transition, self._teller, self._dashboard_url)
         self._counters.transitions += 1
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SQL = statements("journal.sql")
+_POLICY = statements("policy.sql")
 
 _VERSION = 2
 
@@ -54,7 +55,8 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         upgrade = SQL["upgrade_1"] if version == 1 else ""
-        self._db.executescript(f"BEGIN IMMEDIATE; {SQL['schema']} {upgrade} PRAGMA user_version = {_VERSION}; COMMIT;")
+        tables = f"{SQL['schema']} {_POLICY['schema']} {upgrade}"
+        self._db.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -18,7 +18,7 @@ from llmtrace_collector.watch.times import to_ms
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
     from llmtrace_collector.channels import Channel
     from llmtrace_collector.watch.transition import Transition
@@ -27,23 +27,22 @@ KEPT = timedelta(days=30)
 """How long notices that are done with stay for inspection."""
 
 
-def put(db: sqlite3.Connection, transition: Transition, channels: Sequence[Channel], body: bytes) -> None:
-    """A notice for each of `channels`, due at once."""
+def put_about(db: sqlite3.Connection, about: Mapping[str, str | int | bytes], channels: Iterable[Channel]) -> None:
+    """A notice for each of `channels`, due at once; `about` has event_id, rule, group_key, body and now_ms."""
     for channel in channels:
-        row = _row(transition, body) | {
-            "resolves": None,
-            "rule": transition.rule,
-            "group_key": transition.key,
-            "endpoint": channel.endpoint,
-            "webhook": str(channel),
-        }
-        db.execute(SQL["put_notice"], row)
+        place = {"resolves": None, "endpoint": channel.endpoint, "webhook": str(channel)}
+        db.execute(SQL["put_notice"], {**about, **place})
 
 
 def put_resolving(db: sqlite3.Connection, transition: Transition, body: bytes) -> None:
     """A notice for each receiver of the firing, whatever the rule's channels are by now."""
     db.execute(SQL["put_resolving_notices"], _row(transition, body) | {"resolves": transition.fired_event})
-    db.execute(SQL["prune_notices"], {"before_ms": to_ms(transition.at - KEPT)})
+    prune(db, transition.at)
+
+
+def prune(db: sqlite3.Connection, now: datetime) -> None:
+    """Forgets old notices that are done with."""
+    db.execute(SQL["prune_notices"], {"before_ms": to_ms(now - KEPT)})
 
 
 def _row(transition: Transition, body: bytes) -> dict[str, str | int | bytes | None]:

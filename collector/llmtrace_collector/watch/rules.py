@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,12 @@ from llmtrace_collector.watch import yaml_file
 from llmtrace_collector.watch.channels_section import read as read_channels
 from llmtrace_collector.watch.channels_section import read_names, read_webhook
 from llmtrace_collector.watch.fields import Fields, Mistakes, kind_of, one_of, seen
+from llmtrace_collector.watch.policy import Policy, sections
 from llmtrace_collector.watch.rule import GROUP_KEYS, Rule, Spend
 from llmtrace_collector.watch.secret_fields import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from llmtrace_collector.channels import Channel, Webhook
@@ -61,6 +62,8 @@ class RuleFile:
     rules: tuple[Rule, ...] = ()
     channels: tuple[Channel, ...] = ()
     """The named ones, the default first: also whom to tell when another one fails."""
+    policy: Policy = field(default_factory=Policy)
+    """Who is told and when."""
     secret_files: tuple[Path, ...] = ()
     """Read beside it."""
 
@@ -100,6 +103,7 @@ def _read_file(content: object, mistakes: Mistakes, secrets: Secrets) -> RuleFil
     named = read_channels(fields, secrets)
     known = Channels(named=named, default=read_names(fields, "default_channel", named))
     items = fields.items("rules", f"rules: [{_RULE_EXAMPLE}]")
+    policy = sections.read(fields, named, _routed(items))
     fields.finish()
     rules = []
     names: dict[str, int] = {}
@@ -111,7 +115,17 @@ def _read_file(content: object, mistakes: Mistakes, secrets: Secrets) -> RuleFil
         if rule is not None:
             rules.append(rule)
     channels = dict.fromkeys((*known.default, *named.values()))
-    return RuleFile(rules=tuple(rules), channels=tuple(channels), secret_files=tuple(secrets.files))
+    return RuleFile(rules=tuple(rules), channels=tuple(channels), policy=policy, secret_files=tuple(secrets.files))
+
+
+def _routed(items: Iterable[object]) -> frozenset[str]:
+    """The rules that name no channels of their own."""
+    silent = (item for item in items if isinstance(item, dict))
+    return frozenset(
+        item["name"]
+        for item in silent
+        if isinstance(item.get("name"), str) and item.get("channels") is None and item.get("webhooks") is None
+    )
 
 
 def _read_rule(fields: Fields, names: dict[str, int], index: int, known: Channels, secrets: Secrets) -> Rule | None:

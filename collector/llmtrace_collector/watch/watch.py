@@ -25,6 +25,7 @@ from llmtrace_collector.watch.engine import Engine
 from llmtrace_collector.watch.evaluator import Evaluator
 from llmtrace_collector.watch.explainer import Explainer
 from llmtrace_collector.watch.journal import Journal
+from llmtrace_collector.watch.policy import Policy
 from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
 
@@ -44,6 +45,8 @@ _log = logging.getLogger("llmtrace_collector.watch")
 _POLL_S = 1.0
 """The deliverer looks for retries that have come due this often; new notices wake it at once."""
 
+_ALONE = Policy()
+
 _MOST_HELPERS = 256
 """Receivers served at the same time."""
 
@@ -61,6 +64,7 @@ class Watch:
         *,
         rules: Sequence[Rule],
         channels: Sequence[Channel] = (),
+        policy: Policy = _ALONE,
         connect: Callable[[], Client],
         state_path: Path,
         dashboard_url: str,
@@ -76,6 +80,7 @@ class Watch:
         Args:
             rules: What to watch, from `rules.read`.
             channels: The named channels of the rule file; told when one of them fails.
+            policy: Who is told and when; each alert alone, at once and once unless given.
             connect: Makes a ClickHouse client; called when one is first needed and again after a fault.
             state_path: The SQLite file, `watch.db` in the data folder; made when it is not there.
             dashboard_url: Where links in notices lead, such as `http://localhost:8501`.
@@ -100,6 +105,7 @@ class Watch:
         chance = random or secrets.SystemRandom()
         self._evaluator = Evaluator(
             rules=self._rules,
+            policy=policy,
             engine=self._engine,
             journal=self._journal,
             dashboard_url=dashboard_url,
@@ -144,7 +150,7 @@ class Watch:
         if found is None:
             return 0
         self._rules = found.rules
-        self._evaluator.replace(found.rules)
+        self._evaluator.replace(found.rules, found.policy)
         self._deliverer.replace(Directory.of(found.rules, found.channels))
         _log.info("the rules are read again: %d rules, %d channels", len(found.rules), len(found.channels))
         return 1

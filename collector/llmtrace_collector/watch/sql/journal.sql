@@ -174,6 +174,7 @@ SELECT status, count(*) AS n FROM notices GROUP BY status;
 DELETE FROM notices
 WHERE status != 'waiting' AND created_ms < :before_ms
   AND event_id NOT IN (SELECT fired_event FROM alerts WHERE fired_event IS NOT NULL)
+  AND event_id NOT IN (SELECT event_id FROM tellings)
   AND event_id NOT IN (SELECT resolves FROM notices WHERE status = 'waiting' AND resolves IS NOT NULL);
 
 -- name: put_outgoing
