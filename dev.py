@@ -43,8 +43,9 @@ SERVER_TESTS = [
         "kafka",
     )
 ]
-# Two processes: most tests wait for others of ours half of the time. A file stays in one, with the stores it shares.
-WHOLE_SUITE = ["-n", "2", "--dist", "loadfile"]
+# Two processes: most tests wait for others of ours half of the time. A file stays in one, with the stores it shares, in
+# the usual order: those with the fewest tests are the slowest, and would else come last and alone.
+WHOLE_SUITE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 USAGE = """usage: python3 dev.py COMMAND [arguments]
 
   demo     set everything up and run the demo (llmtrace demo; arguments go to it)
