@@ -64,8 +64,7 @@ def learn(scores: Floats, windows: Sequence[int] | None = None) -> Wobble:
     level = (precisions * means).sum(axis=1) / precisions.sum(axis=1)
     misfit = (precisions * (means - level[:, None]) ** 2).sum(axis=1)
     likelihood = -0.5 * (np.log(variances).sum(axis=1) + np.log(precisions.sum(axis=1)) + misfit)
-    posterior = _prior() * np.exp(likelihood - likelihood.max())
-    return Wobble(weights=posterior / posterior.sum(), own=float(np.sum((sizes / scores.size) ** 2)))
+    return Wobble(weights=posterior(likelihood), own=float(np.sum((sizes / scores.size) ** 2)))
 
 
 def _even(count: int) -> list[int]:
@@ -73,6 +72,9 @@ def _even(count: int) -> list[int]:
     return [count * (part + 1) // parts - count * part // parts for part in range(parts)]
 
 
-def _prior() -> Floats:
-    density = TAUS[1:] / (1.0 + (TAUS[1:] / USUAL) ** 2)
-    return np.concatenate([[NONE], (1.0 - NONE) * density / density.sum()])
+def posterior(log_likelihood: Floats, *, usual: float = USUAL) -> Floats:
+    """The law over `TAUS`, given the log likelihood of each and the median of the prior of those above 0."""
+    density = TAUS[1:] / (1.0 + (TAUS[1:] / usual) ** 2)
+    weights = np.concatenate([[NONE], (1.0 - NONE) * density / density.sum()])
+    weights = weights * np.exp(log_likelihood - log_likelihood.max())
+    return np.asarray(weights / weights.sum())
