@@ -36,6 +36,9 @@ class FakeReply:
     reasoning_tokens: int = 0
     finish_reason: str = "stop"
     service_tier: str = "default"
+    model: str = ""
+    """What says that it answered; empty: the dated snapshot of the model asked for."""
+    system_fingerprint: str = _FINGERPRINT
     tool: tuple[str, Json] | None = None
     """Name and arguments of a function the model calls instead of answering."""
 
@@ -83,9 +86,9 @@ def _chat_head(request: Json, reply: FakeReply, kind: str) -> Json:
         "id": f"chatcmpl-{uuid4().hex[:29]}",
         "object": kind,
         "created": int(time.time()),
-        "model": model_answering(request.get("model")),
+        "model": reply.model or model_answering(request.get("model")),
         "service_tier": reply.service_tier,
-        "system_fingerprint": _FINGERPRINT,
+        "system_fingerprint": reply.system_fingerprint,
     }
 
 
@@ -141,7 +144,7 @@ def completions_body(request: Json, reply: FakeReply) -> Json:
         "id": f"cmpl-{uuid4().hex[:29]}",
         "object": "text_completion",
         "created": int(time.time()),
-        "model": model_answering(request.get("model")),
+        "model": reply.model or model_answering(request.get("model")),
         "choices": [{"index": 0, "text": reply.text, "logprobs": None, "finish_reason": reply.finish_reason}],
         "usage": {
             "prompt_tokens": reply.input_tokens,
@@ -197,7 +200,7 @@ def responses_body(request: Json, reply: FakeReply) -> Json:
         "error": None,
         "instructions": request.get("instructions"),
         "metadata": {},
-        "model": model_answering(request.get("model")),
+        "model": reply.model or model_answering(request.get("model")),
         "output": _responses_output(reply),
         "parallel_tool_calls": True,
         "temperature": 1.0,
@@ -270,7 +273,7 @@ def embeddings_body(request: Json, reply: FakeReply) -> Json:
     return {
         "object": "list",
         "data": data,
-        "model": model_answering(request.get("model")),
+        "model": reply.model or model_answering(request.get("model")),
         "usage": {"prompt_tokens": reply.input_tokens, "total_tokens": reply.input_tokens},
     }
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("llmtrace_collector.watch")
 
-BUDGET_S = 2.0
+BUDGET_S = 3.0
 """For all alerts of an evaluation together."""
 
 MOST = 10
