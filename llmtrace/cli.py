@@ -58,6 +58,11 @@ COMMANDS = {
         help="alerts that fire: list, silence, acknowledge; the notices that went out",
         extra="all",
     ),
+    "rules": Command(
+        module="llmtrace_collector.commands.rules",
+        help="alert rules: check a file, test it, try it on the past",
+        extra="all",
+    ),
     "webhooks": Command(
         module="llmtrace_collector.commands.webhooks",
         help="channels of alerts: list, test, redeliver; verify what was received",

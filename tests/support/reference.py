@@ -14,6 +14,8 @@ from llmtrace.semconv import ATTRIBUTES, METRICS
 from llmtrace.settings import VARIABLES
 from llmtrace_collector.schema.dialects import CONVENTIONS, names, values
 from llmtrace_collector.telemetry import METRICS as TELEMETRY
+from llmtrace_collector.watch.measures import DIMENSIONS, MEASURES, Source
+from llmtrace_collector.watch.measures import TABLES as TABLES_OF_FIGURES
 
 PAGES: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
@@ -89,10 +91,34 @@ def dialect_values() -> Iterable[tuple[str, ...]]:
         yield (f"`{column}`", f"`{value}`", f"`{means}`" if means else "nothing")
 
 
+def measures() -> Iterable[tuple[str, ...]]:
+    """What rules can measure, and by what."""
+    yield ("measure", "what it is", "unit", "dimensions")
+    for measure in MEASURES.values():
+        columns = dict.fromkeys(name for source in measure.sources() for name in TABLES_OF_FIGURES[source].columns)
+        everything = set(columns) >= set(TABLES_OF_FIGURES[Source.SPANS].columns)
+        yield (
+            f"`{measure.name}`",
+            measure.title,
+            str(measure.unit),
+            "all of calls" if everything else ", ".join(f"`{name}`" for name in columns),
+        )
+
+
+def dimensions() -> Iterable[tuple[str, ...]]:
+    """What rules group and filter by."""
+    yield ("dimension", "of")
+    for name in DIMENSIONS:
+        of_calls = name in TABLES_OF_FIGURES[Source.SPANS].columns
+        yield (f"`{name}`", "calls" if of_calls else "scores")
+
+
 TABLES: Final[dict[str, Callable[[], Iterable[tuple[str, ...]]]]] = {
     "attributes": attributes,
     "conventions": conventions,
     "dialects": dialects,
+    "dimensions": dimensions,
+    "measures": measures,
     "dialect_values": dialect_values,
     "metrics": metrics,
     "telemetry": telemetry,

@@ -51,7 +51,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def engine(engine_client: Any) -> Engine:
-    for table in ("spend_1m", "alert_events", "alert_deliveries"):
+    for table in ("spans", "spend_1m", "span_1h", "scores", "alert_events", "alert_deliveries"):
         engine_client.command(f"TRUNCATE TABLE {table}")
     return Engine(engine_client)
 

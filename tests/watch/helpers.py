@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,9 @@ from llmtrace_collector.channels import Allowed, Channel, Gateway, Sender, Webho
 from llmtrace_collector.channels.signing import key_of
 from llmtrace_collector.errors import StoreDownError
 from llmtrace_collector.watch import Watch
-from llmtrace_collector.watch.rule import Rule, Spend
+from llmtrace_collector.watch.conditions import Spend
+from llmtrace_collector.watch.patience import Patience
+from llmtrace_collector.watch.rule import Rule
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode()
 NOON = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
@@ -93,6 +96,30 @@ class Engine:
         names = ["project", "minute", "model", "user_id", "calls", "cost_usd"]
         self.client.insert("spend_1m", [row], column_names=names)
 
+    def calls(self, at: datetime, count: int = 1, **columns: Any) -> None:
+        """So many calls that begin at `at`, through the views that fill the rollups."""
+        own = {
+            "project": "shop",
+            "timestamp": at,
+            "name": "chat",
+            "is_call": True,
+            "model": "gpt-5",
+            "duration_ns": 10**9,
+            "status_code": "UNSET",
+            "sampling_weight": 1.0,
+        } | columns
+        if "cost_usd" in own:
+            own["cost_usd"] = Decimal(own["cost_usd"])
+        rows = [
+            [
+                os.urandom(16).hex(),
+                os.urandom(8).hex(),
+                *(v[n % len(v)] if isinstance(v, tuple) else v for v in own.values()),
+            ]
+            for n in range(count)
+        ]
+        self.client.insert("spans", rows, column_names=["trace_id", "span_id", *own])
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         return list(self.client.query(sql).named_results())
 
@@ -113,7 +140,9 @@ def rule(
 ) -> Rule:
     webhooks = tuple(Webhook(url=url, keys=(key_of(SECRET),)) for url in urls)
     condition = Spend(window=window, limit_usd=Decimal(limit))
-    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, channels=webhooks + channels)
+    return Rule(
+        name=name, condition=condition, group_by=group_by, patience=Patience(hold=hold), channels=webhooks + channels
+    )
 
 
 def run(watch: Watch) -> int:

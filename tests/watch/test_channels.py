@@ -260,7 +260,11 @@ def test_a_state_file_of_the_version_before_is_taken_over(
     with sqlite3.connect(tmp_path / "watch.db") as old:
         old.executescript(
             "CREATE TABLE endpoints (endpoint TEXT PRIMARY KEY, not_before_ms INTEGER NOT NULL DEFAULT 0,"
-            " disabled_ms INTEGER) STRICT, WITHOUT ROWID; INSERT INTO endpoints (endpoint, disabled_ms)"
+            " disabled_ms INTEGER) STRICT, WITHOUT ROWID;"
+            "CREATE TABLE alerts (rule TEXT NOT NULL, group_key TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
+            " since_ms INTEGER NOT NULL, fired_event TEXT, value TEXT NOT NULL, limit_value TEXT NOT NULL,"
+            " window_s INTEGER NOT NULL, PRIMARY KEY (rule, group_key)) STRICT, WITHOUT ROWID;"
+            "INSERT INTO endpoints (endpoint, disabled_ms)"
             " VALUES ('someone', 1); PRAGMA user_version = 1;"
         )
     old.close()

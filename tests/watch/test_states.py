@@ -9,7 +9,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtrace_collector.watch.patience import Patience
+from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.states import Decision, Reason, Standing, State, decide, end
+from llmtrace_collector.watch.verdict import Verdict
 from watch.helpers import NOON
 
 LIMIT = Decimal(5)
@@ -18,11 +21,16 @@ steps = st.lists(st.tuples(values, st.integers(0, 600)), max_size=60)
 holds = st.integers(0, 900).map(lambda s: timedelta(seconds=s))
 
 
+def verdict_of(value: Decimal) -> Verdict:
+    severity = Severity.CRITICAL if value > LIMIT else Severity.NONE
+    return Verdict(severity=severity, value=value, limit=LIMIT)
+
+
 def walk(figures: list[tuple[Decimal, int]], hold: timedelta) -> list[Decision]:
     standing, now, decisions = Standing(), NOON, []
     for value, wait_s in figures:
         now += timedelta(seconds=wait_s)
-        decisions.append(decide(standing, value=value, limit=LIMIT, now=now, hold=hold))
+        decisions.append(decide(standing, verdict_of(value), now, Patience(hold=hold)))
         standing = decisions[-1].standing
     return decisions
 
@@ -72,8 +80,9 @@ def test_an_episode_keeps_its_since(figures, hold):
 
 
 def test_a_clock_that_goes_back_fires_nothing_early():
-    pending = Standing(state=State.PENDING, since=NOON)
-    back = decide(pending, value=Decimal(9), limit=LIMIT, now=NOON - timedelta(hours=1), hold=timedelta(minutes=1))
+    pending = Standing(state=State.PENDING, severity=Severity.CRITICAL, since=NOON)
+    patience = Patience(hold=timedelta(minutes=1))
+    back = decide(pending, verdict_of(Decimal(9)), NOON - timedelta(hours=1), patience)
     assert (back.standing, back.reason) == (pending, Reason.WAITING)
 
 

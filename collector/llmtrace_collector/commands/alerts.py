@@ -19,11 +19,11 @@ from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.options import default_data
 from llmtrace_collector.watch import alerts, durations
+from llmtrace_collector.watch.groups import group_of
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.policy import silences
 from llmtrace_collector.watch.policy.matchers import Matcher, all_match, parse
 from llmtrace_collector.watch.policy.silences import SQL, Silence, silencing
-from llmtrace_collector.watch.rule import group_of
 from llmtrace_collector.watch.states import State
 from llmtrace_collector.watch.times import from_ms, iso, system_clock, to_ms
 

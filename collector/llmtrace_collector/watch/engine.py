@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 
+class QueryError(StoreDownError):
+    """ClickHouse has answered, and does not take this query; others may work."""
+
+
 class Engine:
     """Reads rollups and appends to the alert tables; for one thread at a time."""
 
@@ -54,7 +58,8 @@ class Engine:
             raise
         except (ClickHouseError, HTTPError, OSError) as error:
             self._client = None
-            raise StoreDownError(_sentence(error)) from error
+            kind = StoreDownError if database.error_code(error) is None else QueryError
+            raise kind(_sentence(error)) from error
 
 
 def _sentence(error: Exception) -> str:

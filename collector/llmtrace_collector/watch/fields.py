@@ -38,7 +38,7 @@ class Fields:
     def __init__(self, value: dict[Any, Any], path: str, mistakes: Mistakes) -> None:
         self.path = path
         self._value = value
-        self._mistakes = mistakes
+        self.mistakes = mistakes
         self._asked: set[str] = set()
 
     def at(self, key: str) -> str:
@@ -47,7 +47,7 @@ class Fields:
 
     def wrong(self, key: str, sentence: str) -> None:
         """Notes a mistake in the value of `key`."""
-        self._mistakes.add(self.at(key), sentence)
+        self.mistakes.add(self.at(key), sentence)
 
     def get(self, key: str) -> Any:
         """The value as it stands in the file; None when it is absent or null."""
@@ -94,6 +94,37 @@ class Fields:
             return None
         return amount
 
+    def number(self, key: str, example: str, default: float | None = None) -> float | None:
+        """A finite number; `5%` is 0.05. Without a default it must be there."""
+        value = self.required(key, example) if default is None else self.get(key)
+        if value is None:
+            return default
+        found = number_of(value)
+        if found is None:
+            self.wrong(key, f"{seen(value)} is not a number; write it like {example}")
+        return found
+
+    def whole(self, key: str, example: str, default: int) -> int | None:
+        """A whole number of zero or more."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_DOLLARS:
+            return value
+        self.wrong(key, f"{seen(value)} is not a whole number of zero or more; write it like {example}")
+        return None
+
+    def choice(self, key: str, known: Collection[str], what: str, default: str | None = None) -> str | None:
+        """One of a few words. Without a default it must be there."""
+        value = self.required(key, min(known)) if default is None else self.get(key)
+        if value is None:
+            return default
+        wrong = one_of(value, known, what)
+        if wrong:
+            self.wrong(key, wrong)
+            return None
+        return str(value)
+
     def items(self, key: str, example: str) -> list[Any]:
         """A list; absent or null is the empty one."""
         value = self.get(key)
@@ -106,8 +137,8 @@ class Fields:
     def mapping(self, value: object, path: str, example: str) -> Fields | None:
         """`value`, found at `path`, as a mapping to read on."""
         if isinstance(value, dict):
-            return Fields(value, path, self._mistakes)
-        self._mistakes.add(path, f"{kind_of(value)} stands where a mapping belongs; write it like {example}")
+            return Fields(value, path, self.mistakes)
+        self.mistakes.add(path, f"{kind_of(value)} stands where a mapping belongs; write it like {example}")
         return None
 
     def finish(self) -> None:
@@ -115,7 +146,16 @@ class Fields:
         for key in self._value:
             if key not in self._asked:
                 path = self.at(key if isinstance(key, str) else seen(key))
-                self._mistakes.add(path, f"is not a known key; {_advice(str(key), self._asked)}")
+                self.mistakes.add(path, f"is not a known key; {_advice(str(key), self._asked)}")
+
+
+def number_of(value: object) -> float | None:
+    """A finite number, or a percentage as a share; None: neither."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        share = _decimal(value.strip()[:-1])
+        return None if share is None else float(share / 100)
+    found = _decimal(value)
+    return None if found is None or abs(found) > _MOST_DOLLARS else float(found)
 
 
 def one_of(value: object, known: Collection[str], what: str) -> str | None:

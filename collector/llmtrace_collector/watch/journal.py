@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SQL = statements("journal.sql")
 _POLICY = statements("policy.sql")
 
-_VERSION = 2
+_VERSION = 3
 
 
 class Journal:
@@ -54,8 +54,8 @@ class Journal:
             raise ConfigError(f"{path} has version {version}, this llmtrace knows {_VERSION}: upgrade llmtrace")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        upgrade = SQL["upgrade_1"] if version == 1 else ""
-        tables = f"{SQL['schema']} {_POLICY['schema']} {upgrade}"
+        steps = [SQL[f"upgrade_{step}"] for step in range(version, _VERSION)] if version else []
+        tables = " ".join([*steps, SQL["schema"], _POLICY["schema"]])
         self._db.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     @contextmanager

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from llmtrace_collector.watch.groups import group_of
 from llmtrace_collector.watch.journal import SQL, Journal
-from llmtrace_collector.watch.rule import group_of
 from llmtrace_collector.watch.times import from_ms, to_ms
+from llmtrace_collector.watch.verdict import exact
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,11 +26,17 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 1_000
 
+
+def _money(text: str) -> Decimal:
+    """As the columns keep it: 12 decimals."""
+    return round(Decimal(text), 12)
+
+
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "timestamp": from_ms,
     "since": from_ms,
-    "value": Decimal,
-    "limit_value": Decimal,
+    "value": _money,
+    "limit_value": _money,
     "examples": lambda pairs: [tuple(pair) for pair in pairs],
 }
 """From what JSON holds to what clickhouse-connect takes, by column."""
@@ -51,8 +58,8 @@ def put_event(db: sqlite3.Connection, transition: Transition, link: str, explain
         "group_values": group,
         "state": str(transition.state),
         "reason": str(transition.decision.reason),
-        "value": str(transition.value),
-        "limit_value": str(transition.limit),
+        "value": exact(transition.value),
+        "limit_value": exact(transition.limit),
         "window_s": transition.window // timedelta(seconds=1),
         "since": to_ms(transition.since),
         "link": link,

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from llmtrace_collector.watch import windows
-from llmtrace_collector.watch.rule import group_of
+from llmtrace_collector.watch.groups import group_of
 from llmtrace_collector.watch.times import iso, to_ms
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from llmtrace_collector.explain import Explanation
     from llmtrace_collector.watch.transition import Transition
+    from llmtrace_collector.watch.verdict import Number
 
 OVERFLOW = "(other)"
 """The user under which spend_1m sums those beyond its bound; no call carries it, so no link can filter by it."""
@@ -35,6 +34,7 @@ def body(transition: Transition, dashboard_url: str) -> bytes:
             "kind": transition.kind,
             "group": group_of(transition.key),
             "state": str(transition.state),
+            "severity": str(transition.severity),
             "reason": str(transition.decision.reason),
             "value": _number(transition.value),
             "limit": _number(transition.limit),
@@ -43,10 +43,24 @@ def body(transition: Transition, dashboard_url: str) -> bytes:
             "link": link(transition, dashboard_url),
         },
     }
+    content["data"] |= _told(transition)
     if transition.explanation:
         content["data"] |= transition.explanation.plain()
         content["data"]["explained_link"] = explained_link(transition.explanation, dashboard_url)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _told(transition: Transition) -> dict[str, Any]:
+    """What only some rules tell."""
+    expected = transition.expected
+    found = {
+        "measure": transition.measure,
+        "unit": transition.unit,
+        "summary": transition.summary,
+        "expected": {"low": expected[0], "high": expected[1]} if expected else None,
+        "runbook": transition.runbook,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def explained_link(explanation: Explanation, dashboard_url: str) -> str:
@@ -66,5 +80,5 @@ def link(transition: Transition, dashboard_url: str) -> str:
     return f"{dashboard_url.rstrip('/')}/traces?{query}"
 
 
-def _number(amount: Decimal) -> float | int:
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
+def _number(amount: Number) -> float | int:
+    return int(amount) if amount == int(amount) else float(amount)

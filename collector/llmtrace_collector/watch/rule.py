@@ -1,32 +1,19 @@
-"""Rules as data: what to measure, for which groups, against which limit, and whom to tell."""
+"""Rules as data: what to measure, for which groups, when it is too much, and whom to tell."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from llmtrace_collector.watch.patience import Patience
+from llmtrace_collector.watch.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from decimal import Decimal
-
     from llmtrace_collector.channels import Channel
-
-GROUP_KEYS = ("project", "user", "model")
-"""What a rule may group by, in the order in which groups are shown."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spend:
-    """Dollars of a group over a rolling window, against a limit."""
-
-    kind: ClassVar[str] = "spend"
-
-    window: timedelta
-    """Whole minutes: the last N full minutes and the running one."""
-    limit_usd: Decimal
-    """The alert fires above this figure, not at it."""
+    from llmtrace_collector.watch.conditions import Condition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +22,22 @@ class Rule:
 
     name: str
     """Unique; together with the group it is the identity of an alert."""
-    condition: Spend
-    """What is measured and when it is too much. A union once there are more kinds."""
+    condition: Condition
+    """What is measured and when it is too much."""
     group_by: tuple[str, ...] = ()
-    """Of GROUP_KEYS, in their order; empty: one group, everything."""
-    hold: timedelta = timedelta(0)
-    """`for` in the file: how long the condition must hold before the alert fires."""
+    """Dimensions, in the order of `measures.DIMENSIONS`; empty: one group, everything."""
+    where: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Only calls with these values."""
+    patience: Patience = field(default_factory=Patience)
+    delay: timedelta = timedelta(0)
+    """Windows end so long ago: spans that come late are waited for."""
+    new_group_delay: timedelta = timedelta(0)
+    """A group is left alone so long after it was first seen."""
+    severity: Severity = Severity.CRITICAL
+    """Of what fires, where the condition does not tell two."""
+    summary: str = ""
+    """In place of the sentence that the condition makes; may name `{group}`, `{value}`, `{limit}` and group keys."""
+    runbook: str = ""
+    """Where it is written what to do."""
     channels: tuple[Channel, ...] = ()
     """Whom to tell; empty: the alert is seen in the dashboard alone."""
-
-
-def group_key(group: Mapping[str, str]) -> str:
-    """The canonical JSON of `group`: sorted keys, no blanks. The identity of an alert within its rule."""
-    return json.dumps(dict(group), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def group_of(key: str) -> dict[str, str]:
-    """The group whose `group_key` is `key`."""
-    group: dict[str, str] = json.loads(key)
-    return group

@@ -3,7 +3,7 @@
     rules:
       - name: daily-cap          # unique
         kind: spend
-        group_by: [user]         # of project, user, model; absent: everything together
+        group_by: [user]         # absent: everything together
         window: 24h
         limit_usd: 5
         for: 0s                  # absent: 0s
@@ -22,12 +22,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from llmtrace_collector.errors import ConfigError
-from llmtrace_collector.watch import yaml_file
+from llmtrace_collector.watch import kinds, own, templates, yaml_file
 from llmtrace_collector.watch.channels_section import read as read_channels
 from llmtrace_collector.watch.channels_section import read_names, read_webhook
 from llmtrace_collector.watch.fields import Fields, Mistakes, kind_of, one_of, seen
+from llmtrace_collector.watch.kinds import KINDS
+from llmtrace_collector.watch.measures import DIMENSIONS
+from llmtrace_collector.watch.patience import NoData, Patience
 from llmtrace_collector.watch.policy import Policy, sections
-from llmtrace_collector.watch.rule import GROUP_KEYS, Rule, Spend
+from llmtrace_collector.watch.rule import Rule
 from llmtrace_collector.watch.secret_fields import Secrets
 
 if TYPE_CHECKING:
@@ -36,11 +39,6 @@ if TYPE_CHECKING:
 
     from llmtrace_collector.channels import Channel, Webhook
 
-KINDS = ("spend",)
-LONGEST_WINDOW = timedelta(days=40)
-"""As long as spend_1m keeps its rows."""
-
-_MINUTE = timedelta(minutes=1)
 _LONGEST_NAME = 100
 _RULE_EXAMPLE = "{name: daily-cap, kind: spend, window: 24h, limit_usd: 5}"
 _WEBHOOK_EXAMPLE = "{url: https://example.com/hook, secret: whsec_...}"
@@ -130,18 +128,74 @@ def _routed(items: Iterable[object]) -> frozenset[str]:
 
 def _read_rule(fields: Fields, names: dict[str, int], index: int, known: Channels, secrets: Secrets) -> Rule | None:
     name = _read_name(fields, names, index)
-    kind = fields.required("kind", "spend")
-    wrong_kind = kind is not None and one_of(kind, KINDS, "a kind of rule")
-    if wrong_kind:
-        fields.wrong("kind", wrong_kind)
+    kind = fields.choice("kind", KINDS, "a kind of rule")
     group_by = _read_group_by(fields)
-    hold = fields.duration("for", "10m", default=timedelta(0))
+    where = _read_where(fields)
+    severity = kinds.read_severity(fields)
+    patience = _read_patience(fields)
+    delay = fields.duration("delay", "1m", default=timedelta(0))
+    new_group_delay = fields.duration("new_group_delay", "10m", default=timedelta(0))
+    summary, runbook = (_read_template(fields, key, group_by) for key in ("summary", "runbook"))
     channels = _read_channels(fields, known, secrets)
-    condition = _read_spend(fields)
+    asked = kinds.Asked(fields=fields, group_by=group_by, where=where, severity=severity)
+    condition = KINDS[kind or "spend"](asked) if kind in KINDS or kind is None else None
     fields.finish()
-    if name is None or hold is None or condition is None:
+    if name is None or patience is None or delay is None or new_group_delay is None or condition is None:
         return None
-    return Rule(name=name, condition=condition, group_by=group_by, hold=hold, channels=channels)
+    return Rule(
+        name=name,
+        condition=condition,
+        group_by=group_by,
+        where=where,
+        patience=patience,
+        delay=delay,
+        new_group_delay=new_group_delay,
+        severity=severity,
+        summary=summary,
+        runbook=runbook,
+        channels=channels,
+    )
+
+
+def _read_patience(fields: Fields) -> Patience | None:
+    hold = fields.duration("for", "10m", default=timedelta(0))
+    keep = fields.duration("keep_firing_for", "10m", default=timedelta(0))
+    no_data = fields.choice("no_data", [*NoData], "a meaning of no data", "ok")
+    no_data_for = fields.duration("no_data_for", "10m", default=timedelta(0))
+    stale = fields.whole("stale_after", "3", 3)
+    if hold is None or keep is None or no_data is None or no_data_for is None or stale is None:
+        return None
+    return Patience(
+        hold=hold, keep_firing=keep, no_data=NoData(no_data), no_data_for=no_data_for, stale_after=max(stale, 1)
+    )
+
+
+def _read_where(fields: Fields) -> Mapping[str, str]:
+    value = fields.get("where")
+    if value is None:
+        return {}
+    own = fields.mapping(value, fields.at("where"), "{model: gpt-5}")
+    found: dict[str, str] = {}
+    for key in value if own else ():
+        wrong = one_of(key, DIMENSIONS, "something to filter by")
+        text = value[key]
+        if wrong:
+            fields.wrong("where", wrong)
+        elif not isinstance(text, str):
+            fields.wrong(f"where.{key}", f"{kind_of(text)} stands where a text belongs; put it in quotes")
+        else:
+            found[key] = text
+    return {key: found[key] for key in DIMENSIONS if key in found}
+
+
+def _read_template(fields: Fields, key: str, group_by: tuple[str, ...]) -> str:
+    if fields.get(key) is None:
+        return ""
+    text = fields.text(key, '"{user} spent {value}"' if key == "summary" else "https://wiki.example.com/{model}") or ""
+    for name in templates.unknown(text, group_by):
+        known = ", ".join(sorted({*templates.OWN, *group_by}))
+        fields.wrong(key, f"{{{name}}} is not known here; known: {known}")
+    return text
 
 
 def _read_name(fields: Fields, names: dict[str, int], index: int) -> str | None:
@@ -150,6 +204,10 @@ def _read_name(fields: Fields, names: dict[str, int], index: int) -> str | None:
         return None
     if len(name) > _LONGEST_NAME:
         fields.wrong("name", f"{len(name)} characters are too many; {_LONGEST_NAME} is the most")
+    if name.startswith(own.PREFIX):
+        fields.wrong(
+            "name", f"{seen(name)} begins with {own.PREFIX}, as the watch's alerts about itself do; take another"
+        )
     if name in names:
         fields.wrong("name", f"{seen(name)} is the name of rules[{names[name]}] already; names must be unique")
     names.setdefault(name, index)
@@ -159,24 +217,14 @@ def _read_name(fields: Fields, names: dict[str, int], index: int) -> str | None:
 def _read_group_by(fields: Fields) -> tuple[str, ...]:
     chosen: list[str] = []
     for index, item in enumerate(fields.items("group_by", "[user]")):
-        wrong = one_of(item, GROUP_KEYS, "something to group by")
+        wrong = one_of(item, DIMENSIONS, "something to group by")
         if item in chosen:
             wrong = f"{seen(item)} stands here twice; once is enough"
         if wrong:
             fields.wrong(f"group_by[{index}]", wrong)
         else:
             chosen.append(item)
-    return tuple(key for key in GROUP_KEYS if key in chosen)
-
-
-def _read_spend(fields: Fields) -> Spend | None:
-    window = fields.duration("window", "24h")
-    limit = fields.dollars("limit_usd", "5")
-    if window is not None and not _MINUTE <= window <= LONGEST_WINDOW:
-        fields.wrong("window", f"{seen(fields.get('window'))} is out of range; write between 1m and 40d")
-    elif window is not None and window % _MINUTE:
-        fields.wrong("window", f"{seen(fields.get('window'))} is not in whole minutes; spend is kept by the minute")
-    return None if window is None or limit is None else Spend(window=window, limit_usd=limit)
+    return tuple(key for key in DIMENSIONS if key in chosen)
 
 
 def _read_channels(fields: Fields, known: Channels, secrets: Secrets) -> tuple[Channel, ...]:

@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.watch import windows
-from llmtrace_collector.watch.rule import GROUP_KEYS, Rule, group_key, group_of
+from llmtrace_collector.watch.conditions import Spend
+from llmtrace_collector.watch.groups import group_key, group_of
+from llmtrace_collector.watch.measures import TABLES, Source
+from llmtrace_collector.watch.scans import MOST_GROUPS
 from llmtrace_collector.watch.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
-    from decimal import Decimal
 
     from llmtrace_collector.watch.engine import Engine
+    from llmtrace_collector.watch.rule import Rule
 
-MOST_GROUPS = 10_000
-"""The most groups one scan returns, and the most live alerts of one rule."""
+GROUP_KEYS = tuple(TABLES[Source.SPEND_1M].columns)
+"""What spend over a rolling window may be grouped by, in the order in which groups are shown."""
+
+NOTHING = Decimal(0)
 
 _DIGESTS_A_QUERY = 500
 """Keeps the query's URL, where parameters stand, below 16 KB."""
@@ -35,6 +41,7 @@ class Scan:
 
     window: timedelta
     group_by: tuple[str, ...]
+    delay: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +58,9 @@ def plan(rules: Iterable[Rule]) -> dict[Scan, list[Rule]]:
     """The scans that answer `rules`, each with the rules that share it."""
     scans: dict[Scan, list[Rule]] = {}
     for rule in rules:
-        scan = Scan(window=rule.condition.window, group_by=rule.group_by)
-        scans.setdefault(scan, []).append(rule)
+        if isinstance(rule.condition, Spend):
+            scan = Scan(window=rule.condition.window, group_by=rule.group_by, delay=rule.delay)
+            scans.setdefault(scan, []).append(rule)
     return scans
 
 

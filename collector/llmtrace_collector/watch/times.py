@@ -36,3 +36,8 @@ def whole_ms(moment: datetime) -> datetime:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and a `Z`: `2026-11-01T09:30:00.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def whole_steps(moment: datetime, step_s: int) -> datetime:
+    """The end of the last whole step of so many seconds since 1970."""
+    return _EPOCH + timedelta(seconds=int(moment.timestamp()) // step_s * step_s)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-    from decimal import Decimal
     from random import Random
 
     from llmtrace_collector.explain import Explanation
+    from llmtrace_collector.watch.severity import Severity
     from llmtrace_collector.watch.states import Decision, State
+    from llmtrace_collector.watch.verdict import Number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transition:
-    """A change of state of one alert."""
+    """A change of state, or of severity, of one alert."""
 
     event_id: str
     """Made when the transition is decided; the `webhook-id` of its notices."""
@@ -26,8 +27,8 @@ class Transition:
     key: str
     """The canonical JSON of the group."""
     decision: Decision
-    value: Decimal
-    limit: Decimal
+    value: Number
+    limit: Number
     window: timedelta
     since: datetime
     """The start of the episode; for one that never fired, of its pending time."""
@@ -35,11 +36,25 @@ class Transition:
     """The event that fired the alert, if it did; for `resolved`, what it resolves."""
     explanation: Explanation | None = None
     """Why it fired, as far as that was found out in time."""
+    measure: str = ""
+    """Of the catalogue; empty: none of it."""
+    unit: str = ""
+    """Of value and limit: USD, s, tokens, share, or none."""
+    summary: str = ""
+    """One sentence for people."""
+    expected: tuple[float, float] | None = None
+    """Between which the value was expected, where the rule learns that."""
+    runbook: str = ""
 
     @property
     def state(self) -> State:
         """The state the alert went into."""
         return self.decision.standing.state
+
+    @property
+    def severity(self) -> Severity:
+        """At which it fires, or fired."""
+        return self.decision.standing.severity
 
 
 def new_event_id(random: Random) -> str:

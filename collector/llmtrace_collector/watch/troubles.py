@@ -11,7 +11,9 @@ _log = logging.getLogger("llmtrace_collector.watch")
 class Troubles:
     """What does not work just now, by what it concerns."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
+        """`tells` in the log as well."""
+        self._tells = tells
         self._now: dict[str, str] = {}
         self._lock = Lock()
         """Protects `_now`: the evaluator, the deliverer and health checks share it."""
@@ -21,14 +23,14 @@ class Troubles:
         with self._lock:
             new = what not in self._now
             self._now[what] = sentence
-        if new:
+        if new and self._tells:
             _log.warning("%s: %s", what, sentence)
 
     def end(self, what: str) -> None:
         """`what` works."""
         with self._lock:
             ended = self._now.pop(what, None)
-        if ended is not None:
+        if ended is not None and self._tells:
             _log.info("%s: works again", what)
 
     def now(self) -> dict[str, str]:

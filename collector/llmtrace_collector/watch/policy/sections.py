@@ -26,11 +26,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from llmtrace_collector.channels import Channel
 from llmtrace_collector.watch.channels_section import read_names
 from llmtrace_collector.watch.fields import Fields, one_of, seen
+from llmtrace_collector.watch.measures import DIMENSIONS
 from llmtrace_collector.watch.policy.matchers import Matcher, parse
 from llmtrace_collector.watch.policy.settings import Flapping, Heartbeat, Inhibition, MuteTime, Policy, Route
-from llmtrace_collector.watch.rule import GROUP_KEYS
 
-LABELS = ("rule", "kind", "severity", *GROUP_KEYS)
+LABELS = ("rule", "kind", "severity", *DIMENSIONS, "threshold")
 """What alerts can be matched and grouped by."""
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -16,12 +16,14 @@ from datetime import datetime
 
 from llmtrace_collector.channels import Channel
 from llmtrace_collector.watch import notices, outbox
+from llmtrace_collector.watch.groups import group_of
+from llmtrace_collector.watch.own import channels_of
 from llmtrace_collector.watch.policy import composing, heartbeat, silences
 from llmtrace_collector.watch.policy.composing import Entry
 from llmtrace_collector.watch.policy.deciding import Member, Pace, Why, decide
 from llmtrace_collector.watch.policy.settings import Policy, Route
 from llmtrace_collector.watch.policy.silences import SQL, Silence, silencing
-from llmtrace_collector.watch.rule import Rule, group_of
+from llmtrace_collector.watch.rule import Rule
 from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.states import State
 from llmtrace_collector.watch.times import from_ms, to_ms
@@ -50,7 +52,7 @@ class Teller:
 
     def replace(self, rules: Iterable[Rule], policy: Policy) -> None:
         """Other rules and another policy from now on; bundles stay as they are."""
-        self._channels = {rule.name: rule.channels for rule in rules}
+        self._rules = {rule.name: rule for rule in rules}
         self._policy = policy
 
     def note(self, db: sqlite3.Connection, transition: Transition, severity: Severity = Severity.CRITICAL) -> None:
@@ -183,7 +185,7 @@ class Teller:
     def _channels_of(self, shown: Sequence[Entry]) -> tuple[Channel, ...]:
         found: dict[Channel, None] = {}
         for entry in shown:
-            own = self._channels.get(entry.rule, ())
+            own = channels_of(entry.rule, entry.key, self._rules)
             route = self._route(entry)
             routed = entry.rule in self._policy.routed and route.channels is not None
             found |= dict.fromkeys(route.channels or () if routed else own)

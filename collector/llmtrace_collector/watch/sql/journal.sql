@@ -12,10 +12,26 @@ CREATE TABLE IF NOT EXISTS alerts           -- one row per alert that is pending
     state       TEXT NOT NULL CHECK (state IN ('pending', 'firing')),
     since_ms    INTEGER NOT NULL,
     fired_event TEXT,                       -- the event that fired it; NULL while pending
-    value       TEXT NOT NULL,              -- decimal dollars, at the last transition
+    value       TEXT NOT NULL,              -- decimal, in `unit`, at the last transition
     limit_value TEXT NOT NULL,
     window_s    INTEGER NOT NULL,
+    severity    INTEGER NOT NULL DEFAULT 2, -- 1 warning, 2 critical
+    worse_ms    INTEGER,                    -- since when a higher one is asked for
+    better_ms   INTEGER,                    -- since when this one is not asked for
+    missing     INTEGER NOT NULL DEFAULT 0, -- evaluations in a row without a figure
+    missing_ms  INTEGER,                    -- since when there is none
+    measure     TEXT NOT NULL DEFAULT '',
+    unit        TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (rule, group_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS memories         -- what a condition keeps from one evaluation to the next
+(
+    rule    TEXT NOT NULL,
+    what    TEXT NOT NULL,                  -- condition, groups
+    shape   TEXT NOT NULL,                  -- digest of the rule that it belongs to; another one: it is forgotten
+    content TEXT NOT NULL,                  -- JSON
+    PRIMARY KEY (rule, what)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS notices          -- one row per event and receiver
@@ -63,6 +79,28 @@ ALTER TABLE endpoints ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE endpoints ADD COLUMN disabled_why TEXT NOT NULL DEFAULT '';
 ALTER TABLE endpoints ADD COLUMN target TEXT NOT NULL DEFAULT '';
 
+-- name: upgrade_2
+ALTER TABLE alerts ADD COLUMN severity INTEGER NOT NULL DEFAULT 2;
+ALTER TABLE alerts ADD COLUMN worse_ms INTEGER;
+ALTER TABLE alerts ADD COLUMN better_ms INTEGER;
+ALTER TABLE alerts ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alerts ADD COLUMN missing_ms INTEGER;
+ALTER TABLE alerts ADD COLUMN measure TEXT NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN unit TEXT NOT NULL DEFAULT '';
+
+-- name: memory
+SELECT content FROM memories WHERE rule = :rule AND what = :what AND shape = :shape;
+
+-- name: put_memory
+INSERT INTO memories (rule, what, shape, content) VALUES (:rule, :what, :shape, :content)
+ON CONFLICT (rule, what) DO UPDATE SET shape = excluded.shape, content = excluded.content;
+
+-- name: remembering
+SELECT DISTINCT rule FROM memories;
+
+-- name: forget_memory
+DELETE FROM memories WHERE rule = :rule;
+
 -- name: live
 SELECT * FROM alerts;
 
@@ -73,11 +111,20 @@ SELECT * FROM alerts WHERE rule = :rule;
 SELECT state, count(*) AS n FROM alerts GROUP BY state;
 
 -- name: put_alert
-INSERT INTO alerts (rule, group_key, kind, state, since_ms, fired_event, value, limit_value, window_s)
-VALUES (:rule, :group_key, :kind, :state, :since_ms, :fired_event, :value, :limit_value, :window_s)
+INSERT INTO alerts (rule, group_key, kind, state, since_ms, fired_event, value, limit_value, window_s, severity,
+    worse_ms, better_ms, missing, missing_ms, measure, unit)
+VALUES (:rule, :group_key, :kind, :state, :since_ms, :fired_event, :value, :limit_value, :window_s, :severity,
+    :worse_ms, :better_ms, :missing, :missing_ms, :measure, :unit)
 ON CONFLICT (rule, group_key) DO UPDATE SET
     kind = excluded.kind, state = excluded.state, since_ms = excluded.since_ms, fired_event = excluded.fired_event,
-    value = excluded.value, limit_value = excluded.limit_value, window_s = excluded.window_s;
+    value = excluded.value, limit_value = excluded.limit_value, window_s = excluded.window_s,
+    severity = excluded.severity, worse_ms = excluded.worse_ms, better_ms = excluded.better_ms,
+    missing = excluded.missing, missing_ms = excluded.missing_ms, measure = excluded.measure, unit = excluded.unit;
+
+-- name: keep_alert
+UPDATE alerts SET severity = :severity, worse_ms = :worse_ms, better_ms = :better_ms, missing = :missing,
+    missing_ms = :missing_ms
+WHERE rule = :rule AND group_key = :group_key;
 
 -- name: drop_alert
 DELETE FROM alerts WHERE rule = :rule AND group_key = :group_key;
