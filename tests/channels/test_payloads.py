@@ -56,6 +56,14 @@ texts = st.text(st.characters(exclude_categories=[]), max_size=60) | st.sampled_
             "value": st.none() | st.integers() | st.floats(allow_nan=False),
             "runbook": texts.map(lambda text: f"https://runbooks.example.com/{text}"),
             "error": texts,
+            "alerts": st.lists(
+                st.fixed_dictionaries(
+                    {"rule": texts, "group": st.dictionaries(texts, texts, max_size=2), "state": st.just("firing")},
+                    optional={"summary": texts, "value": st.integers(), "limit": st.integers()},
+                ),
+                max_size=8,
+            ),
+            "count": st.integers(),
         },
     ),
 )
@@ -165,3 +173,24 @@ def test_no_channel_shows_its_secrets() -> None:
         message = channel.message(notice(), NOW)
         for text in (repr(channel), str(channel), repr(message)):
             assert not any(secret in text for secret in ("hidden", ROUTING_KEY, "genie-key", "a secret"))
+
+
+def test_a_notice_of_several_alerts_says_each_in_its_words_and_how_many_more():
+    """The first five; the webhook's JSON has them all."""
+    alert = {"rule": "cap", "kind": "spend", "group": {"user": "bob"}, "value": 6, "limit": 5, "state": "resolved"}
+    found = notice(group={}, rule="2 rules", count=7, alerts=[alert] * 7, summary="7 resolved.")
+    assert found.title == "FIRING: 2 rules, 7 alerts"
+    said = [value for name, value in found.facts if name == "Resolved"]
+    assert said == ["cap: Calls of user bob cost $6.00; the limit is $5.00."] * 5
+    assert ("More", "2 alerts") in found.facts
+
+
+def test_a_heartbeat_does_not_say_that_something_fires():
+    """It says that all is well."""
+    assert notice("heartbeat", rule="llmtrace heartbeat").title == "llmtrace heartbeat"
+
+
+def test_the_key_of_a_group_is_the_one_that_the_notice_names():
+    """And a text that is no key of ours is not taken for one."""
+    assert notice(dedup_key="llmtrace-0123").key == "llmtrace-0123"
+    assert notice(dedup_key="a b").key == notice().key

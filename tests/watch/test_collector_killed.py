@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -55,3 +57,41 @@ def test_a_collector_killed_while_a_receiver_keeps_it_waiting_delivers_when_it_i
     for request in (first, again):
         request.verify()
         assert request.json["data"]["group"] == {"user": "alice"}
+
+
+def rows(stack: Stack, table: str) -> int:
+    with closing(sqlite3.connect(f"file:{stack.data / 'watch.db'}?mode=ro", uri=True)) as db:
+        found: int = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return found
+
+
+@pytest.mark.processes
+def test_a_collector_killed_while_a_group_waits_tells_of_it_once_when_it_is_back(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """The alert has fired, and its notice is not even in the outbox."""
+    (tmp_path / "secret").write_text(SECRET)
+    rules = (
+        f"channels: {{webhook: {{url: '{receiver.url()}', secret_file: secret}}}}\n"
+        "default_channel: webhook\n"
+        "route: {group_by: [rule], group_wait: WAIT}\n"
+        "rules: [{name: daily-cap, kind: spend, group_by: [user], window: 24h, limit_usd: 5}]\n"
+    )
+    file = tmp_path / "rules.yaml"
+    file.write_text(rules.replace("WAIT", "1h"))
+    options = ["--rules", str(file), "--notify-allow", "127.0.0.1", "--watch-interval", "0.2"]
+    with stack_at(tmp_path) as stack:
+        stack.store()
+        collector = stack.collector(*options)
+        stack.wait_migrated()
+        overspend(stack)
+        wait_for(lambda: rows(stack, "members"), what="the alert in its group")
+        collector.kill()
+        assert rows(stack, "notices") == 0
+        file.write_text(rules.replace("WAIT", "0s"))
+        stack.collector(*options)
+        wait_for(lambda: receiver.requests, what="the notice after the restart")
+        wait_for(lambda: rows(stack, "notices WHERE status = 'delivered'"), what="its record")
+    [request] = receiver.requests
+    request.verify()
+    assert [alert["group"] for alert in request.json["data"]["alerts"]] == [{"user": "alice"}]

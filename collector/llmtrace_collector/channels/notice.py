@@ -19,6 +19,7 @@ from typing import Any
 from llmtrace_collector.channels.text import clean
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_ALERTS = 5
 _EPOCH = "1970-01-01T00:00:00.000Z"
 _STATES = {
     "alert.firing": "firing",
@@ -90,7 +91,7 @@ def read(message_id: str, body: bytes) -> Notice:
         severity=severity,
         at=_moment(at),
         since=_moment(str(data.get("since") or at)),
-        title=f"{status.upper()}: {rule}{_of(group)}",
+        title=_title(told, status, rule, group, data),
         summary=_told(data.get("summary")) or _told(_sentence(status, data, group)) or "A notice of llmtrace.",
         facts=tuple(_facts(data, group, message_id)),
         labels={"alertname": rule, "severity": str(severity), "kind": str(data.get("kind") or told), **group},
@@ -98,6 +99,14 @@ def read(message_id: str, body: bytes) -> Notice:
         runbook=_web(data.get("runbook")),
         body=body,
     )
+
+
+def _title(told: str, status: Status, rule: str, group: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    if told == "heartbeat":
+        return rule
+    count = data.get("count")
+    several = f", {count} alerts" if isinstance(count, int) and count > 1 else ""
+    return f"{status.upper()}: {rule}{_of(group)}{several}"
 
 
 def _severity(told: str) -> Severity:
@@ -153,7 +162,21 @@ def _facts(data: Mapping[str, Any], group: Mapping[str, str], message_id: str) -
     facts += [
         (name.capitalize(), str(data[name])) for name in ("since", "reason", "channel", "error") if data.get(name)
     ]
-    return [*facts, ("Notice", message_id)]
+    return [*facts, *_alerts(data), ("Notice", message_id)]
+
+
+def _alerts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The alerts of a group, the first few of them: each in its own words."""
+    several = data.get("alerts")
+    alerts = [alert for alert in several if isinstance(alert, dict)] if isinstance(several, list) else []
+    facts = []
+    for alert in alerts[:_MOST_ALERTS]:
+        group = {str(key): str(value) for key, value in (alert.get("group") or {}).items()}
+        status = Status.RESOLVED if alert.get("state") == "resolved" else Status.FIRING
+        words = _told(alert.get("summary")) or _sentence(status, alert, group)
+        facts.append((status.capitalize(), f"{alert.get('rule')}: {words}"))
+    more = len(alerts) - _MOST_ALERTS
+    return [*facts, ("More", f"{more} alerts")] if more > 0 else facts
 
 
 def _dollars(amount: object) -> str:
