@@ -79,4 +79,5 @@ def test_deep_arguments_of_a_tool_call_and_a_deep_body_arrive_exactly(stack: Sta
     (content,) = wait_for(lambda: found("span_content"), what="the messages")
     assert json.loads(content["output_messages"]) == said
     expected = json.dumps(nested(12), default=lambda _: "/w==")
-    assert json.loads(found("log_records")[0]["body"]) == json.loads(expected)
+    (record,) = wait_for(lambda: found("log_records"), what="the record: an insert is seen table by table")
+    assert json.loads(record["body"]) == json.loads(expected)
