@@ -14,12 +14,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmtrace_collector.watch.groups import group_key
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.policy import Policy, Teller, silences
 from llmtrace_collector.watch.policy.matchers import parse
 from llmtrace_collector.watch.policy.settings import Flapping, Inhibition, Route
 from llmtrace_collector.watch.policy.silences import Silence
-from llmtrace_collector.watch.rule import group_key
 from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.states import Decision, Reason, Standing, State
 from llmtrace_collector.watch.transition import Transition
