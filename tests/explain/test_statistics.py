@@ -100,6 +100,14 @@ def test_an_attribute_that_only_such_calls_have_is_compared_with_those_before() 
     assert (found.against, round(found.share, 3), round(found.compared, 3)) == ("before", 0.975, 0.025)
 
 
+def test_calls_that_come_in_between_the_queries_hide_no_finding() -> None:
+    """A value of all calls that has a few more than there are in all leaves the others' p-values as they are."""
+    totals = Totals(met=100, rest=900, met_before=10, calls=1_000, calls_before=1_000)
+    all_calls = share("chat", met=103, rest=912, before=10, attribute="operation")
+    [found] = shares.explain([share("m", met=92, rest=90, before=1), all_calls], totals, attributes=2)
+    assert found.value == "m"
+
+
 def test_values_of_the_same_calls_are_one_finding() -> None:
     """A model and its only provider mark the same calls: one finding, named by the first of the two."""
     totals = Totals(met=100, rest=900, met_before=10, calls=1_000, calls_before=1_000)

@@ -184,7 +184,7 @@ def _grew(amounts: _Pair, squares: _Pair) -> NDArray[np.float64]:
 
 def _grew_more(amounts: _Pair, squares: _Pair, now: Sums, before: Sums) -> NDArray[np.float64]:
     """Against the growth of all that has another value; where there was nothing else before, against none."""
-    rest_now, rest_before = now.amount - amounts[0], before.amount - amounts[1]
+    rest_now, rest_before = np.maximum(now.amount - amounts[0], 0.0), np.maximum(before.amount - amounts[1], 0.0)
     others = rest_before > 1e-9 * max(before.amount, 1e-300)
     safe = np.where(others, rest_before, 1.0)
     growth = np.where(others, rest_now / safe, 1.0)

@@ -104,6 +104,8 @@ def explain(
     met, rest, met_before = (
         np.array([getattr(share, name) for share in shares], dtype=np.int64) for name in ("met", "rest", "met_before")
     )
+    # Calls that come in between the queries, or a sample that is larger than its share, are no more than there are.
+    met, rest = np.minimum(met, totals.met), np.minimum(rest, totals.rest)
     effect_only = np.array([share.attribute in effects for share in shares])
     ours = met / totals.met
     others = rest / max(totals.rest, 1)
