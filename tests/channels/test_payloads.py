@@ -194,3 +194,9 @@ def test_the_key_of_a_group_is_the_one_that_the_notice_names():
     """And a text that is no key of ours is not taken for one."""
     assert notice(dedup_key="llmtrace-0123").key == "llmtrace-0123"
     assert notice(dedup_key="a b").key == notice().key
+
+
+def test_what_was_expected_is_said_as_a_range():
+    """In dollars where the rule measures them."""
+    assert ("Expected", "$1.50 to $3.00") in notice(expected={"low": 1.5, "high": 3}).facts
+    assert ("Expected", "0.1 to 0.2") in notice(kind="anomaly", expected={"low": 0.1, "high": 0.2}).facts

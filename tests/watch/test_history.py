@@ -12,14 +12,18 @@ import pytest
 
 from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, rule, run
 
+TOLD = ("severity", "measure", "unit", "summary", "expected_low", "expected_high", "runbook")
+
 
 def test_transitions_and_attempts_are_copied_to_clickhouse_once(engine: Engine, make_watch, receiver, clock: Clock):
     engine.spend(NOON, "6.123456789012", user="alice")
     watch = make_watch(rule(receiver.url("/secret-path")))
     run(watch)
-    event_id = receiver.requests[0].id
+    [request] = receiver.requests
+    event_id = request.id
     [event] = engine.rows("SELECT * EXCEPT (link, explanation, attributes, examples, explained_link) FROM alert_events")
     assert event.pop("timestamp").replace(tzinfo=UTC) == event.pop("since").replace(tzinfo=UTC) == NOON
+    told = {name: event.pop(name) for name in TOLD}
     assert {name: str(value) for name, value in event.items()} == {
         "event_id": event_id,
         "project": "",
@@ -33,6 +37,10 @@ def test_transitions_and_attempts_are_copied_to_clickhouse_once(engine: Engine, 
         "limit_value": "5.000000000000",
         "window_s": "86400",
     }
+    assert told["severity"] == request.json["data"]["severity"] == "critical"
+    assert (told["measure"], told["unit"]) == ("cost_usd", request.json["data"]["unit"])
+    assert told["summary"] == ""  # the rule has no words of its own
+    assert (told["expected_low"], told["expected_high"], told["runbook"]) == (None, None, "")
     [attempt] = engine.rows("SELECT * EXCEPT (timestamp) FROM alert_deliveries")
     assert attempt == {
         "event_id": event_id,

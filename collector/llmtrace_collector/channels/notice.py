@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -154,7 +154,9 @@ def _sentence(status: Status, data: Mapping[str, Any], group: Mapping[str, str])
 def _facts(data: Mapping[str, Any], group: Mapping[str, str], message_id: str) -> list[tuple[str, str]]:
     money = _dollars if data.get("kind") == "spend" else str
     facts = [(key.capitalize(), value) for key, value in group.items()]
-    facts += [(name.capitalize(), money(data[name])) for name in ("value", "limit", "expected") if name in data]
+    facts += [(name.capitalize(), money(data[name])) for name in ("value", "limit") if name in data]
+    if "expected" in data:
+        facts.append(("Expected", _range(data["expected"], money)))
     if _told(data.get("explanation")):
         facts.insert(len(group), ("Why", str(data["explanation"])))
     if data.get("window_s"):
@@ -177,6 +179,12 @@ def _alerts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append((status.capitalize(), f"{alert.get('rule')}: {words}"))
     more = len(alerts) - _MOST_ALERTS
     return [*facts, ("More", f"{more} alerts")] if more > 0 else facts
+
+
+def _range(expected: object, words: Callable[[object], str]) -> str:
+    if isinstance(expected, dict) and {"low", "high"} <= set(expected):
+        return f"{words(expected['low'])} to {words(expected['high'])}"
+    return words(expected)
 
 
 def _dollars(amount: object) -> str:

@@ -41,13 +41,14 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
 }
 """From what JSON holds to what clickhouse-connect takes, by column."""
 
-_ABSENT: dict[str, Any] = {"examples": []}
+_ABSENT: dict[str, Any] = {"examples": [], "expected_low": None, "expected_high": None}
 """Of columns that only some rows have, those whose value is then no empty text."""
 
 
 def put_event(db: sqlite3.Connection, transition: Transition, link: str, explained_link: str = "") -> None:
     """Queues the `alert_events` row of a transition."""
     group = group_of(transition.key)
+    low, high = transition.expected or (None, None)
     row = {
         "timestamp": to_ms(transition.at),
         "event_id": transition.event_id,
@@ -63,6 +64,13 @@ def put_event(db: sqlite3.Connection, transition: Transition, link: str, explain
         "window_s": transition.window // timedelta(seconds=1),
         "since": to_ms(transition.since),
         "link": link,
+        "severity": str(transition.severity),
+        "measure": transition.measure,
+        "unit": transition.unit,
+        "summary": transition.summary,
+        "expected_low": low,
+        "expected_high": high,
+        "runbook": transition.runbook,
         **_explanation(transition, explained_link),
     }
     _put(db, "alert_events", transition.event_id, row)
