@@ -111,8 +111,31 @@ def read(engine: Engine, scan: Scan, needs: Sequence[Need]) -> list[Reading]:
     columns = _columns(needs)
     sql, parameters = _query(scan, needs, columns)
     rows = engine.rows(sql, parameters)
-    truncated = len({_values(scan, row) for row in rows}) > _most(scan)
-    return [_reading(scan, need, rows, columns, truncated=truncated) for need in needs]
+    groups = [_values(scan, row) for row in rows]
+    answer = _Answer(scan=scan, rows=rows, groups=groups, columns=columns, truncated=len(set(groups)) > _most(scan))
+    made: dict[Any, Reading] = {}
+    for need in needs:
+        same = _same(need)
+        if same not in made:  # many rules ask for the very same
+            made[same] = _reading(answer, need)
+    return [made[_same(need)] for need in needs]
+
+
+def _same(need: Need) -> tuple[Any, ...]:
+    """Equal for needs of one scan that have one answer."""
+    return need.by, tuple(need.where.items()), tuple(need.figures.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """The rows of a scan, and what to know to read them."""
+
+    scan: Scan
+    rows: Sequence[Mapping[str, Any]]
+    groups: Sequence[tuple[str, ...]]
+    """Of each row."""
+    columns: Mapping[str, str]
+    truncated: bool
 
 
 def _columns(needs: Sequence[Need]) -> dict[str, str]:
@@ -186,16 +209,15 @@ def _values(scan: Scan, row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(row[f"g{n}"] for n in range(len(scan.by)))
 
 
-def _reading(
-    scan: Scan, need: Need, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, truncated: bool
-) -> Reading:
+def _reading(answer: _Answer, need: Need) -> Reading:
+    scan = answer.scan
     places = {name: n for n, name in enumerate(scan.by)}
     wanted = [(places[name], value) for name, value in need.where.items()]
     own = [(name, places[name]) for name in need.by]
+    names = [(name, answer.columns[sql]) for name, sql in need.figures.items()]
     points: dict[str, list[Point]] = {}
     keys: dict[tuple[str, ...], str] = {}
-    for row in rows:
-        values = _values(scan, row)
+    for values, row in zip(answer.groups, answer.rows, strict=True):
         if any(values[place] != value for place, value in wanted):
             continue
         if not need.by and not row["of_calls"] and not scan.step_s:
@@ -203,11 +225,11 @@ def _reading(
         key = keys.get(values)
         if key is None:
             key = keys[values] = group_key({name: values[place] for name, place in own})
-        figures = {name: _finite(row[columns[sql]]) for name, sql in need.figures.items()}
+        figures = {name: _finite(row[column]) for name, column in names}
         points.setdefault(key, []).append(
             Point(at_s=row.get(_EPOCH_COLUMN, 0), calls=int(row["of_calls"]), figures=figures)
         )
-    return Reading(points=points, truncated=truncated)
+    return Reading(points=points, truncated=answer.truncated)
 
 
 def _finite(value: Figure) -> Figure:

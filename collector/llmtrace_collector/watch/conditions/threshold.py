@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
@@ -14,7 +14,7 @@ from llmtrace_collector.watch.measures import MEASURES, Source, Unit, source_of
 from llmtrace_collector.watch.patience import NoData
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
-from llmtrace_collector.watch.verdict import Verdict
+from llmtrace_collector.watch.verdict import Number, Verdict
 from llmtrace_collector.watch.windows import start
 from llmtrace_collector.watch.words import lasting, shown
 
@@ -74,19 +74,18 @@ class Threshold(Condition):
         if MEASURES[self.name].adds and look.rule.patience.no_data in {NoData.OK, NoData.KEEP}:
             known = look.live if look.rule.group_by else {EVERYTHING: None}
             found |= {key: NOTHING for key in known if key not in found}
-        return Judged(verdicts=dict(self._verdicts(found)))
+        return Judged(verdicts=dict(self._verdicts(found, look.live)))
 
-    def _verdicts(self, found: Mapping[str, Point]) -> Iterator[tuple[str, Verdict]]:
+    def _verdicts(self, found: Mapping[str, Point], live: Collection[str]) -> Iterator[tuple[str, Verdict]]:
         adds = MEASURES[self.name].adds
         for key, point in found.items():
             value = point.figures.get("value")
             if (value is None and not adds) or point.calls < self.min_calls:
                 continue
-            yield key, self.verdict(number(value), point.calls)
+            yield key, self.verdict(number(value), point.calls, told=key in live)
 
-    def verdict(self, value: float | object, calls: int) -> Verdict:
-        """Of one group's figure."""
-        figure = number(value)
+    def verdict(self, figure: Number, calls: int, *, told: bool) -> Verdict:
+        """Of one group's figure; with a sentence where anybody may be told."""
         severity = self.limits.severity(figure)
         limit = self.limits.nearest(severity)
         return Verdict(
@@ -94,12 +93,12 @@ class Threshold(Condition):
             holding=self.limits.holding(figure),
             value=figure,
             limit=limit,
-            summary=self._sentence(figure, limit, calls, severity),
+            summary=self._sentence(figure, limit, calls, severity) if told or severity else "",
         )
 
-    def _sentence(self, value: object, limit: object, calls: int, severity: Severity) -> str:
+    def _sentence(self, value: Number, limit: Number, calls: int, severity: Severity) -> str:
         measure = MEASURES[self.name]
-        figure, most = shown(number(value), measure.unit), shown(number(limit), measure.unit)
+        figure, most = shown(value, measure.unit), shown(limit, measure.unit)
         among = "" if measure.adds else f" of {calls:,} call{'' if calls == 1 else 's'}"
         side = "below" if self.limits.below else "above"
         side = side if severity is not Severity.NONE else "back on the good side of"
