@@ -300,6 +300,22 @@ def test_another_model_behind_an_alias_is_told_at_its_first_span_and_two_side_by
     assert told(receiver)[1:] == [("resolved", "warning", {"model": "gpt-5", "response_model": "gpt-5-c"})]
 
 
+def test_a_change_is_seen_by_a_rule_that_began_before_there_were_calls_and_first_looks_after_it(
+    engine: Engine, watching: Watching, receiver: Receiver, clock: Clock
+) -> None:
+    watch = watching("""
+        kind: change
+        field: response_model
+        group_by: [model]
+        reference: 1h""")
+    run(watch)
+    engine.calls(NOON - timedelta(minutes=40), 4, response_model="gpt-5-a")
+    engine.calls(NOON - timedelta(minutes=1), 4, response_model=("gpt-5-a", "gpt-5-b"))
+    run(watch)
+    run(watch)
+    assert told(receiver) == [("firing", "critical", {"model": "gpt-5", "response_model": "gpt-5-b"})]
+
+
 def test_every_measure_is_read_by_every_dimension_it_has(engine: Engine, make_watch: Any, tmp_path: Path) -> None:
     """Whatever the catalogue offers is SQL that ClickHouse takes, on calls that have everything and on none."""
     told_by_client = {

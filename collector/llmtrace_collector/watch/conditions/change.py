@@ -25,6 +25,8 @@ FIELDS = ("response_model", "system_fingerprint", "service_tier", "prompt_versio
 _RECENT = timedelta(minutes=15)
 """Looked over at every evaluation; what comes later than that is late."""
 _MOST_VALUES = 200
+_STATE = ""
+"""In the memory, beside groups: whether there is one whose past is to be looked up. No group has this key."""
 _TITLES = {
     "response_model": "the model that answers",
     "system_fingerprint": "the provider's build (system fingerprint)",
@@ -57,7 +59,7 @@ class Change(Condition):
         return _RECENT
 
     def needs(self, ask: Ask) -> Mapping[str, Need]:
-        """The values of late; before the first evaluation also those of the reference."""
+        """The values of late; at first, and when there is a new group, also those of the reference."""
         column = TABLES[Source.SPANS].columns[self.name]
         text = f"toValidUTF8(toString({column}))"
         figures = {"values": f"groupUniqArrayIf({_MOST_VALUES})({text}, {column} != '')"}
@@ -68,28 +70,17 @@ class Change(Condition):
             )
 
         found = {"recent": need(ask.now - _RECENT, ask.now)}
-        if not ask.memory:
+        if not ask.memory or ask.memory.get(_STATE):
             found["reference"] = need(ask.now - _RECENT - self.reference, ask.now - _RECENT)
         return found
 
     def judge(self, look: Look) -> Judged:
-        """Values of late that are not known; a group of which nothing is known tells us what it has."""
-        known: dict[str, dict[str, int]] = {key: dict(values) for key, values in look.memory.items()}
-        known.setdefault("", {})  # an empty memory is one of before the first evaluation
-        for key, values in _values(look, "reference"):
-            known.setdefault(key, {}).update(dict.fromkeys(values, 0))
-        for key, values in _values(look, "recent"):
-            of_group = known.get(key)
-            if of_group is None:
-                known[key] = dict.fromkeys(values, 0)
-                continue
-            for value in values:
-                if value not in of_group and len(of_group) < _MOST_VALUES:
-                    of_group[value] = to_ms(look.now)
+        """Values of late that are not known; what a group had before it was first seen is looked up first."""
+        known = _learnt(look)
         verdicts = {}
         for key, of_group in known.items():
-            for value, first_ms in of_group.items():
-                name = group_key({**group_of(key), self.name: value}) if key else ""
+            for value, first_ms in of_group.items() if key != _STATE else ():
+                name = group_key({**group_of(key), self.name: value})
                 if first_ms and (name in look.live or look.now - from_ms(first_ms) < self.stays):
                     verdicts[name] = self._verdict(look, of_group, value, first_ms)
         return Judged(verdicts=verdicts, memory=known if known != look.memory else None)
@@ -108,6 +99,26 @@ class Change(Condition):
                 f" until now: {shown or 'none'}."
             ),
         )
+
+
+def _learnt(look: Look) -> dict[str, dict[str, int]]:
+    """By group, every value and when it was first seen, milliseconds; 0: before anybody looked."""
+    known: dict[str, dict[str, int]] = {key: dict(values) for key, values in look.memory.items()}
+    for key, values in _values(look, "reference"):
+        for value in values:
+            known.setdefault(key, {}).setdefault(value, 0)
+    unknown = False
+    for key, values in _values(look, "recent"):
+        of_group = known.get(key)
+        if of_group is None and "reference" not in look.readings:
+            unknown = True
+        elif of_group is None:
+            known[key] = dict.fromkeys(values, 0)
+        else:
+            fresh = [value for value in values if value not in of_group]
+            of_group.update(dict.fromkeys(fresh[: max(_MOST_VALUES - len(of_group), 0)], to_ms(look.now)))
+    known[_STATE] = {"unknown": 1} if unknown else {}
+    return known
 
 
 def _values(look: Look, name: str) -> list[tuple[str, list[str]]]:
