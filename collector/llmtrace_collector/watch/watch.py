@@ -1,6 +1,6 @@
 """The life of the watch: two loops over one journal.
 
-start -> evaluator: evaluate, mirror, rest for interval_s ----+
+start -> evaluator: evaluate, mirror, every interval_s --------+
       -> deliverer: one helper per receiver with due notices  |--> stop
 """
 
@@ -47,6 +47,9 @@ _POLL_S = 1.0
 
 _ALONE = Policy()
 
+_LEAST_REST = 0.1
+"""Of the interval: between two evaluations that take longer than it."""
+
 _MOST_HELPERS = 256
 """Receivers served at the same time."""
 
@@ -84,7 +87,7 @@ class Watch:
             connect: Makes a ClickHouse client; called when one is first needed and again after a fault.
             state_path: The SQLite file, `watch.db` in the data folder; made when it is not there.
             dashboard_url: Where links in notices lead, such as `http://localhost:8501`.
-            interval_s: The rest between evaluations.
+            interval_s: From the beginning of an evaluation to that of the next, where it does not take longer.
             clock: The aware time now.
             timer: Seconds that only grow; paces scans that take long.
             random: Of event ids and jitter; the operating system's unless given.
@@ -217,11 +220,13 @@ class Watch:
 
     def _evaluate_loop(self) -> None:
         while not self._stopping.is_set():
+            began = time.monotonic()
             self._guarded("rules", self.reload)
             if self._guarded("evaluator", partial(self.evaluate_once, paced=True)):
                 self._news.set()
             self._guarded("mirror", self.mirror_once)
-            self._stopping.wait(self._interval_s)
+            left_s = began + self._interval_s - time.monotonic()
+            self._stopping.wait(max(left_s, self._interval_s * _LEAST_REST))
 
     def _deliver_loop(self) -> None:
         while not self._stopping.is_set():
