@@ -32,10 +32,11 @@ _CURRENT = (
     Column(key="limit", label="Limit", align="end"),
     Column(key="window", label="Window", align="end"),
     Column(key="since", label="Since"),
-    Column(key="reason", label="Why"),
+    Column(key="reason", label="Because"),
+    Column(key="said", label="What is known", kind="wrap"),
     Column(key="link", label="Behind it"),
 )
-_HISTORY = (Column(key="time", label="Time"), *_CURRENT[:5], _CURRENT[7], _CURRENT[8])
+_HISTORY = (Column(key="time", label="Time"), *_CURRENT[:5], *_CURRENT[7:])
 _DELIVERIES = (
     Column(key="time", label="Time"),
     Column(key="outcome", label="Outcome"),
@@ -120,7 +121,7 @@ def behind(event: Event, view: View) -> View:
 def _event(event: Event, current: Current) -> dict[str, Any]:
     return {
         "time": figures.clock(event["at_ms"], current.zone),
-        "state": cell(event["state"], tone=_TONES.get(event["state"])),
+        "state": _state(event),
         "rule": event["rule"],
         "group": _group(event, str) or "everything",
         "value": _amount(event, "value"),
@@ -128,6 +129,7 @@ def _event(event: Event, current: Current) -> dict[str, Any]:
         "window": figures.duration(event["window_s"] * 1e9),
         "since": f"{figures.clock(event['since_ms'], current.zone)} ({figures.ago(event['since_ms'], current.now_ms)})",
         "reason": str(event["reason"]).replace("_", " "),
+        "said": " ".join(text for text in (event["summary"], event["explanation"]) if text),
         "link": cell("Show traces", href=href("traces", behind(event, current.view))),
     }
 
@@ -136,5 +138,21 @@ def _group(event: Event, shown: Any) -> str:
     return ", ".join(f"{name} {shown(value or '(none)')}" for name, value in sorted(event["group_values"].items()))
 
 
+def _state(event: Event) -> Any:
+    """With its severity where it fires; a warning has the colour of one."""
+    state, severity = event["state"], event["severity"]
+    if state != "firing" or not severity:
+        return cell(state, tone=_TONES.get(state))
+    return cell(f"{state}, {severity}", tone="warn" if severity == "warning" else "error")
+
+
 def _amount(event: Event, key: str) -> str:
-    return figures.money(event[key]) if event["kind"] == "spend" else figures.count(float(event[key]))
+    """In the unit of the rule's measure."""
+    value, unit = event[key], event["unit"]
+    if unit == "USD" or (not unit and event["kind"] == "spend"):
+        return figures.money(value)
+    if unit == "share":
+        return f"{float(value) * 100:.3g} %"
+    if unit == "s":
+        return figures.duration(float(value) * 1e9)
+    return figures.count(float(value))
