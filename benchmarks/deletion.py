@@ -90,7 +90,7 @@ def main() -> None:
             "import of them",
             lambda: sum(each.file.rows for each in importing.bring_in(client, out, who="b", gate=gate)),
         )
-        kept = "timestamp > now() - INTERVAL 39 DAY"
+        kept = f"timestamp >= toDateTime('{end - timedelta(days=39):%Y-%m-%d %H:%M:00}', 'UTC')"  # a whole minute
         sums = f"SELECT count(), sum(cost_usd) FROM spans WHERE is_call AND {kept}"
         rolled = f"SELECT sum(calls), sum(cost_usd) FROM spend_1m WHERE {kept.replace('timestamp', 'minute')}"
         print("spans", client.query(sums).result_rows, "spend_1m", client.query(rolled).result_rows)

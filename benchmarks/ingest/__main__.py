@@ -1,4 +1,4 @@
-"""Requests accepted and durable, beside a server that only reads the body and beside rotel, in one run.
+"""Requests accepted and durable, beside a server that only reads the body, rotel and Phoenix, in one run.
 
     python -m benchmarks.ingest [--requests 150] [--small 2000] [--rounds 3] [--connections 1 8 32]
 
@@ -21,7 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ingest.bodies import bodies
-from benchmarks.ingest.contenders import Contender, collector, only_reads, rotel, rotel_program
+from benchmarks.ingest.contenders import (
+    Contender,
+    collector,
+    only_reads,
+    phoenix,
+    phoenix_program,
+    rotel,
+    rotel_program,
+)
 from benchmarks.ingest.processes import cpu_s, forget_peak, load, peak_mib
 from benchmarks.ingest.sending import TRANSPORTS, send_all
 from llmtrace_collector.schema.migrate import migrate
@@ -125,6 +133,8 @@ def main() -> None:
         contenders = [held.enter_context(only_reads()), held.enter_context(collector(stack, *given.collector))]
         if rotel_program():
             contenders.append(held.enter_context(rotel(Path(folder))))
+        if phoenix_program():
+            contenders.append(held.enter_context(phoenix(Path(folder))))
         accepted = sum(run(one, contenders, given.rounds, seeds) for one in loads)
         store = stack.store()
         migrate(stack.owner())

@@ -1,4 +1,4 @@
-"""Who is sent to: the collector, a server that only reads, and the Rust collector `rotel` where it is installed."""
+"""Who is sent to: the collector, a server that only reads, and rotel (Rust) and Arize Phoenix where installed."""
 
 from __future__ import annotations
 
@@ -91,6 +91,36 @@ def rotel_program() -> Path | None:
     found = importlib.util.find_spec("rotel")
     program = Path(found.origin).parent / "rotel-agent" if found and found.origin else None
     return program if program and program.exists() else None
+
+
+@contextmanager
+def phoenix(folder: Path) -> Iterator[Contender]:
+    """Arize Phoenix with its SQLite: it answers before it has stored."""
+    http, grpc = free_ports(2)
+    environ = {
+        **os.environ,
+        "PHOENIX_WORKING_DIR": str(folder / "phoenix"),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(http),
+        "PHOENIX_GRPC_PORT": str(grpc),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    with (folder / "phoenix.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(phoenix_program()), "serve"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ
+        )
+    try:
+        wait_for(lambda: _open(http) and _open(grpc), 120, what=f"phoenix; {(folder / 'phoenix.log').read_text()}")
+        yield Contender(name="phoenix", pid=process.pid, ports={"HTTP": http, "gRPC": grpc})
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def phoenix_program() -> Path | None:
+    """Where it is: named by PHOENIX or on the PATH; None: nowhere."""
+    named = os.environ.get("PHOENIX") or shutil.which("phoenix")
+    return Path(named) if named else None
 
 
 def _open(port: int) -> bool:
