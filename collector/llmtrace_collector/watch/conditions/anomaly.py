@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
 from llmtrace_collector.detectors.baselines import Baseline, Judgement, Limits, Pool
-from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
+from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
 from llmtrace_collector.watch.measures import MEASURES, Unit, source_of
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
@@ -42,13 +42,11 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anomaly(Condition):
+class Anomaly(OfMeasure):
     """A figure that its own past does not explain."""
 
     kind: ClassVar[str] = "anomaly"
 
-    name: str
-    """Of the measure."""
     step: timedelta = timedelta(hours=1)
     direction: Direction = Direction.BOTH
     score: float = SCORE
@@ -67,16 +65,6 @@ class Anomaly(Condition):
     def reach(self) -> timedelta:
         """A step."""
         return self.step
-
-    @property
-    def measure(self) -> str:
-        """Of the catalogue."""
-        return self.name
-
-    @property
-    def unit(self) -> Unit:
-        """That of the measure."""
-        return MEASURES[self.name].unit
 
     def needs(self, ask: Ask) -> Mapping[str, Need]:
         """Closed steps of the past."""

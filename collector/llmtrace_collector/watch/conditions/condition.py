@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llmtrace_collector.watch.measures import Unit
+from llmtrace_collector.watch.measures import MEASURES, Unit
 from llmtrace_collector.watch.scans import Need, Reading
 
 if TYPE_CHECKING:
@@ -89,3 +89,21 @@ class Condition(ABC):
     @abstractmethod
     def judge(self, look: Look) -> Judged:
         """A verdict for each group that has a figure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfMeasure(Condition):
+    """A kind of rule about one measure of the catalogue."""
+
+    name: str
+    """Of the measure."""
+
+    @property
+    def measure(self) -> str:
+        """Of the catalogue."""
+        return self.name
+
+    @property
+    def unit(self) -> Unit:
+        """That of the measure."""
+        return MEASURES[self.name].unit

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from llmtrace_collector.detectors import batches, rates
-from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
+from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
 from llmtrace_collector.watch.measures import MEASURES, Source, Unit
 from llmtrace_collector.watch.scans import Need, Reading
 from llmtrace_collector.watch.severity import Severity
@@ -29,13 +29,11 @@ _LEAST_REFERENCE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drift(Condition):
+class Drift(OfMeasure):
     """A distribution or a rate against a reference."""
 
     kind: ClassVar[str] = "drift"
 
-    name: str
-    """Of the measure: of single calls, or a share."""
     window: timedelta
     reference: timedelta | None = None
     """Back from the window; None: `against` says which."""
@@ -57,16 +55,6 @@ class Drift(Condition):
     def reach(self) -> timedelta:
         """The window."""
         return self.window
-
-    @property
-    def measure(self) -> str:
-        """Of the catalogue."""
-        return self.name
-
-    @property
-    def unit(self) -> Unit:
-        """That of the measure."""
-        return MEASURES[self.name].unit
 
     def needs(self, ask: Ask) -> Mapping[str, Need]:
         """Samples of calls, or counts by window."""

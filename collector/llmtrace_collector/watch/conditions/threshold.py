@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
+from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
 from llmtrace_collector.watch.conditions.limits import Limits
 from llmtrace_collector.watch.groups import EVERYTHING
-from llmtrace_collector.watch.measures import MEASURES, Source, Unit, source_of
+from llmtrace_collector.watch.measures import MEASURES, Source, source_of
 from llmtrace_collector.watch.patience import NoData
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
@@ -22,13 +22,11 @@ NOTHING = Point(at_s=0, calls=0, figures={})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Threshold(Condition):
+class Threshold(OfMeasure):
     """A measure over a rolling window is above, or below, a limit."""
 
     kind: ClassVar[str] = "threshold"
 
-    name: str
-    """Of the measure."""
     window: timedelta
     limits: Limits
     min_calls: int = 0
@@ -38,16 +36,6 @@ class Threshold(Condition):
     def reach(self) -> timedelta:
         """The window."""
         return self.window
-
-    @property
-    def measure(self) -> str:
-        """Of the catalogue."""
-        return self.name
-
-    @property
-    def unit(self) -> Unit:
-        """That of the measure."""
-        return MEASURES[self.name].unit
 
     def needs(self, ask: Ask) -> Mapping[str, Need]:
         """One figure by group."""
