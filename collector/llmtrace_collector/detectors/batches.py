@@ -6,7 +6,7 @@ learnt from the windows of the reference (`wobble`) and stands in the null with 
 usual wobble is no drift however large the window. The effect is the shift in standard deviations of the reference: no
 number of values makes a smaller one an alarm.
 Source: van der Waerden (1952); random effects, DerSimonian & Laird (1986).
-Assumes windows exchangeable up to that wobble. Cost: sorting, n log n; about 1 ms for 5,000 and 5,000 values.
+Assumes windows exchangeable up to that wobble. Cost: sorting, n log n; about 3 ms for 5,000 and 5,000 values.
 """
 
 from __future__ import annotations

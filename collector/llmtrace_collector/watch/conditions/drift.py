@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmtrace_collector.detectors import batches, rates
 from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
@@ -101,10 +102,17 @@ class Drift(OfMeasure):
         return Judged(verdicts=verdicts)
 
     def _numbers(self, look: Look, key: str) -> Verdict | None:
-        values, before = (_in_order(look.readings[name], key) for name in ("window", "reference"))
+        (_, values), (times, before) = (_in_order(look.readings[name], key) for name in ("window", "reference"))
         if values.size < self.min_calls or before.size < _LEAST_REFERENCE:
             return None
-        found = batches.compare(before, values, significance=self.significance, least=self.min_effect)
+        windows = np.unique(times // int(self.window.total_seconds() * 1e9), return_counts=True)[1].tolist()
+        found = batches.compare(
+            before,
+            values,
+            windows=None if self.against else windows,
+            significance=self.significance,
+            least=self.min_effect,
+        )
         low, high = (float(q) for q in np.quantile(before, (0.1, 0.9)))
         now, then = (shown(float(np.median(each)), self.unit) for each in (values, before))
         sentence = (
@@ -162,6 +170,8 @@ def _sample(value: str, size: int) -> dict[str, str]:
     return {"sample": f"arraySort(groupArraySampleIf({size}, {_SEED})({pair}, {told}))"}
 
 
-def _in_order(reading: Reading, key: str) -> batches.Floats:
+def _in_order(reading: Reading, key: str) -> tuple[NDArray[np.int64], batches.Floats]:
+    """Times, nanoseconds since 1970, and values of the sampled calls, oldest first."""
     found = reading.points[key][0].figures["sample"] or ()
-    return np.array([pair[1] for pair in found], dtype=np.float64)
+    times, values = [pair[0] for pair in found], [pair[1] for pair in found]
+    return np.array(times, dtype=np.int64), np.array(values, dtype=np.float64)
