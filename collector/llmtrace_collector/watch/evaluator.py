@@ -25,7 +25,7 @@ from llmtrace_collector.watch.pace import Pace
 from llmtrace_collector.watch.patience import NoData
 from llmtrace_collector.watch.policy import Policy, Teller
 from llmtrace_collector.watch.questions import question
-from llmtrace_collector.watch.scans import MOST_GROUPS, MOST_SERIES
+from llmtrace_collector.watch.scans import MOST_GROUPS
 from llmtrace_collector.watch.states import State
 from llmtrace_collector.watch.times import Clock, whole_ms
 from llmtrace_collector.watch.transition import Transition, new_event_id
@@ -326,5 +326,4 @@ def _of_spend(rule: Rule, condition: Spend, spent: spend.Spent, live: Sequence[A
 def _crowded(rule: Rule) -> str:
     if isinstance(rule.condition, Spend):
         return f"more than {MOST_GROUPS} are above the limit; the dearest are watched"
-    most = MOST_SERIES if rule.condition.kind == "anomaly" else MOST_GROUPS
-    return f"there are more than {most}; the busiest are watched: group by less, or filter"
+    return "there are more than are watched, the busiest: group by less, or filter"

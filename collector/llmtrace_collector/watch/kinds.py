@@ -73,7 +73,7 @@ def _budget(asked: Asked) -> Condition | None:
     thresholds = _shares(fields, "thresholds", (0.8, 1.0))
     forecast = _shares(fields, "forecast", ())
     burns = _burns(fields)
-    if not source_of(["cost_usd"], asked.dimensions, window_s=0):
+    if not source_of("cost_usd", asked.dimensions):
         _only(asked, DIMENSIONS, "spend")
     if length is None or zone is None or limit is None or None in (thresholds, forecast, burns):
         return None
@@ -98,7 +98,7 @@ def _threshold(asked: Asked) -> Condition | None:
     least = fields.whole("min_calls", "20", 0)
     if name is None or window is None or limits is None or least is None:
         return None
-    source = source_of([name], asked.dimensions, window_s=int(window.total_seconds()))
+    source = source_of(name, asked.dimensions, window_s=int(window.total_seconds()))
     if source in {Source.SPANS, Source.SCORES} and window > _LONGEST_OF_SPANS:
         fields.wrong(
             "window",
@@ -122,7 +122,7 @@ def _objective(asked: Asked) -> Condition | None:
     if budget is not None and not timedelta(days=7) <= budget <= timedelta(days=90):
         fields.wrong("budget", f"{seen(fields.get('budget'))} is out of range; write between 7d and 90d")
         budget = None
-    if name in shares and not source_of([name or ""], asked.dimensions, window_s=0, parts=True):
+    if name in shares and not source_of(name or "", asked.dimensions, parts=True):
         _only(asked, DIMENSIONS, str(name))
     if name is None or target is None or within is None or budget is None or least is None:
         return None
@@ -216,7 +216,7 @@ KINDS: Mapping[str, Callable[[Asked], Condition | None]] = {
 def _measure(asked: Asked) -> str | None:
     fields = asked.fields
     name = fields.choice("measure", MEASURES, "a measure")
-    if name is None or source_of([name], asked.dimensions, window_s=0):
+    if name is None or source_of(name, asked.dimensions):
         return name
     columns = {column for source in MEASURES[name].sources() for column in TABLES[source].columns}
     _only(asked, [key for key in DIMENSIONS if key in columns], name)

@@ -181,8 +181,6 @@ def _a_call(name: str, title: str, column: str, unit: Unit) -> Measure:
     return Measure(name=name, title=title, unit=unit, sql={Source.SPANS: f"avgOrNull({column})"}, value=column)
 
 
-_TOKENS_OF = "sumOrNull({column}) + 0"
-
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         measure.name: measure
@@ -340,16 +338,28 @@ CALLS = {
 """How many rows of the application are behind a figure: what minimum volumes are held against."""
 
 
-def source_of(names: Iterable[str], dimensions: Iterable[str], *, window_s: int, parts: bool = False) -> Source | None:
-    """The cheapest table that has these figures by these dimensions over such a window; None: no table has.
+def source_of(name: str, dimensions: Iterable[str], *, window_s: int = 0, parts: bool = False) -> Source | None:
+    """The cheapest table that has this figure by these dimensions over such a window; None: no table has.
 
     `span_1h` is taken for windows of two days and more alone, as it knows whole hours only.
     """
-    wanted = [MEASURES[name] for name in names]
+    measure = MEASURES[name]
     for source in Source:
         table = TABLES[source]
-        known = all(source in (measure.part if parts else measure.sources()) for measure in wanted)
+        known = source in (measure.part if parts else measure.sources())
         coarse = table.step_s >= 3600 and window_s < 2 * 86_400
         if known and not coarse and set(dimensions) <= set(table.columns):
             return source
     return None
+
+
+def kept_in(name: str, dimensions: Iterable[str], *, window_s: int = 0, parts: bool = False) -> Source:
+    """The same, of a figure that must be there.
+
+    Raises:
+        ValueError: no table has it.
+    """
+    source = source_of(name, dimensions, window_s=window_s, parts=parts)
+    if source is None:
+        raise ValueError(f"{name} is not kept by {', '.join(sorted(dimensions))}")
+    return source

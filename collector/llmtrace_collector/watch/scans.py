@@ -1,6 +1,6 @@
 """What rules need to read, and the few queries that answer all of them.
 
-    needs of 1,000 rules --plan--> scans: equal table, dimensions, window and step are one query
+    needs of 1,000 rules --------> scans: equal table, dimensions, window and step are one query
                                      |
     readings of each rule <--read----+  filtered and named as the rule groups
 
@@ -10,7 +10,7 @@ exact for every figure, also for quantiles: a filter by equality is a group.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -46,11 +46,6 @@ class Scan:
     """Not in it, unless the table has steps: then the running one is."""
     step_s: int = 0
     """Figures of each so many seconds since 1970; 0: of the whole."""
-
-    @property
-    def shape(self) -> tuple[Source, tuple[str, ...], int, int]:
-        """What stays the same from one evaluation to the next: what is paced."""
-        return self.source, self.by, int((self.end - self.start).total_seconds() // 60), self.step_s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +87,6 @@ class Reading:
     """By group key, oldest first; without steps one each."""
     truncated: bool = False
     """There are more groups than are watched."""
-
-
-def plan(needs: Iterable[Need]) -> dict[Scan, list[Need]]:
-    """The scans that answer `needs`."""
-    scans: dict[Scan, list[Need]] = {}
-    for need in needs:
-        scans.setdefault(need.scan, []).append(need)
-    return scans
 
 
 def read(engine: Engine, scan: Scan, needs: Sequence[Need]) -> list[Reading]:
@@ -161,7 +148,7 @@ def _query(scan: Scan, needs: Sequence[Need], columns: Mapping[str, str]) -> tup
     if scan.step_s and names:
         inner = f"SELECT {', '.join(groups)} FROM {scan.source} WHERE {where} GROUP BY {', '.join(names)}"  # noqa: S608
         busiest = (
-            f" AND ({', '.join(table_columns(scan))}) IN ({inner} ORDER BY {CALLS[scan.source]} DESC LIMIT {bound})"
+            f" AND ({', '.join(_table_columns(scan))}) IN ({inner} ORDER BY {CALLS[scan.source]} DESC LIMIT {bound})"
         )
     text = [f"SELECT {', '.join(selected)}", f"FROM {scan.source}", f"WHERE {where}{busiest}"]
     if keys:
@@ -172,7 +159,7 @@ def _query(scan: Scan, needs: Sequence[Need], columns: Mapping[str, str]) -> tup
     return "\n".join([*text, f"SETTINGS max_execution_time = {_TIMEOUT_S}"]), parameters
 
 
-def table_columns(scan: Scan) -> list[str]:
+def _table_columns(scan: Scan) -> list[str]:
     """The dimensions of a scan, as SQL."""
     columns = TABLES[scan.source].columns
     return [f"toValidUTF8(toString({columns[name]}))" for name in scan.by]

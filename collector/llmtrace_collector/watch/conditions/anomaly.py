@@ -16,7 +16,7 @@ from typing import ClassVar, TypeAlias
 
 from llmtrace_collector.detectors.baselines import Baseline, Judgement, Limits, Pool
 from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
-from llmtrace_collector.watch.measures import MEASURES, Unit, source_of
+from llmtrace_collector.watch.measures import MEASURES, Unit, kept_in
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.times import whole_steps
@@ -71,9 +71,7 @@ class Anomaly(OfMeasure):
         step_s = int(self.step.total_seconds())
         end = whole_steps(ask.now, step_s)
         dimensions = {*ask.rule.group_by, *ask.rule.where}
-        source = source_of([self.name], dimensions, window_s=PAST[step_s] * step_s if step_s >= 3600 else 0)
-        if source is None:
-            raise ValueError(f"{self.name} is not kept by {', '.join(sorted(dimensions))}")
+        source = kept_in(self.name, dimensions, window_s=PAST[step_s] * step_s if step_s >= 3600 else 0)
         return {
             "steps": Need(
                 source=source,

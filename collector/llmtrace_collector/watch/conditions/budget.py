@@ -19,7 +19,7 @@ import numpy as np
 from llmtrace_collector.detectors import forecasts
 from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
 from llmtrace_collector.watch.groups import EVERYTHING, group_key, group_of
-from llmtrace_collector.watch.measures import MEASURES, Source, Unit, source_of
+from llmtrace_collector.watch.measures import MEASURES, Source, Unit, kept_in
 from llmtrace_collector.watch.periods import Length, Period, period_of
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
@@ -85,9 +85,7 @@ class Budget(Condition):
     def needs(self, ask: Ask) -> Mapping[str, Need]:
         """What was spent in the period; hours of late where there is a forecast; two windows for each burn rate."""
         dimensions = {*ask.rule.group_by, *ask.rule.where}
-        source = source_of(["cost_usd"], dimensions, window_s=0)
-        if source is None:
-            raise ValueError(f"the cost is not kept by {', '.join(sorted(dimensions))}")
+        source = kept_in("cost_usd", dimensions, window_s=0)
         period = period_of(ask.now, self.length, self.zone)
 
         def need(start: datetime, step_s: int = 0) -> Need:

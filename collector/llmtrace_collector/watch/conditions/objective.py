@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
-from llmtrace_collector.watch.measures import CALLS, MEASURES, Source, Unit, source_of
+from llmtrace_collector.watch.measures import MEASURES, Source, Unit, kept_in
 from llmtrace_collector.watch.scans import Need
 from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.verdict import Verdict
@@ -80,19 +80,15 @@ class Objective(Condition):
         """Bad calls and all, over eight windows."""
         dimensions = {*ask.rule.group_by, *ask.rule.where}
         if self.name in SLOW:
-            source: Source | None = Source.SPANS
+            source = Source.SPANS
             column = _COLUMNS[self.name]
             figures = {
                 "bad": f"countIf({column} > {round(self.within_s * 1e9)})",
                 "all": f"countIf(isNotNull({column}))",
             }
         else:
-            source = source_of([self.name], dimensions, window_s=0, parts=True)
-            if source is None:
-                raise ValueError(f"{self.name} is not kept by {', '.join(sorted(dimensions))}")
+            source = kept_in(self.name, dimensions, window_s=0, parts=True)
             figures = {"bad": MEASURES[self.name].part[source], "all": MEASURES[self.name].whole[source]}
-        if source not in CALLS:
-            raise ValueError(f"{self.name} is not kept by call")
         found = {}
         for pair in PAIRS:
             for name, window in (

@@ -10,7 +10,7 @@ from typing import ClassVar
 from llmtrace_collector.watch.conditions.condition import Ask, Judged, Look, OfMeasure
 from llmtrace_collector.watch.conditions.limits import Limits
 from llmtrace_collector.watch.groups import EVERYTHING
-from llmtrace_collector.watch.measures import MEASURES, Source, source_of
+from llmtrace_collector.watch.measures import MEASURES, Source, kept_in
 from llmtrace_collector.watch.patience import NoData
 from llmtrace_collector.watch.scans import Need, Point, number
 from llmtrace_collector.watch.severity import Severity
@@ -40,9 +40,7 @@ class Threshold(OfMeasure):
     def needs(self, ask: Ask) -> Mapping[str, Need]:
         """One figure by group."""
         dimensions = {*ask.rule.group_by, *ask.rule.where}
-        source = source_of([self.name], dimensions, window_s=int(self.window.total_seconds()))
-        if source is None:
-            raise ValueError(f"{self.name} is not kept by {', '.join(sorted(dimensions))}")
+        source = kept_in(self.name, dimensions, window_s=int(self.window.total_seconds()))
         whole_minutes = source is Source.SPEND_1M
         return {
             "figure": Need(
