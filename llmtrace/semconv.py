@@ -189,6 +189,9 @@ RATE_LIMIT_TOKENS: Final = (
     _attribute("llmtrace.rate_limit.tokens.reset", "double", LLMTRACE, "seconds until all are there again"),
 )
 
+GUARDRAIL_VERDICT: Final = "llmtrace.guardrail.verdict"
+"""Of a call that guardrails looked at: the strongest of their verdicts, such as `block`."""
+
 # Attempts the client made again; absent when the first one stood
 RETRY_EVENT: Final = "llmtrace.retry"
 """Name of the event of each such attempt, at the time it had failed."""

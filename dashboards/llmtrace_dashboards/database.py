@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_dashboards.queries.query import Query
+from llmtrace_dashboards.queries.search import INDEXED_SINCE
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -112,10 +113,15 @@ def rows(query: Query) -> list[dict[str, Any]]:
         with _lock:
             _client = _client or connect(_address)
             client = _client
-        result = client.query(query.sql, parameters=dict(query.params), settings=_allowed(client))
+        sql, params = query.made(text_index=_version(client) >= INDEXED_SINCE)
+        result = client.query(sql, parameters=params, settings=_allowed(client))
         return list(result.named_results())
     except (ClickHouseError, HTTPError, OSError) as error:
         raise _told(error, query) from error
+
+
+def _version(client: Client) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", client.server_version or "")[:2])
 
 
 def _allowed(client: Client) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llmtrace.filters import FIELDS, FLAGS
 from llmtrace_dashboards import database
 from llmtrace_dashboards.queries import alerts, calls, search, sources, surroundings, traces
 from llmtrace_dashboards.queries.query import Query
-from llmtrace_dashboards.state import having
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, MINUTE_MS, Window, ending_at
-from llmtrace_dashboards.state.view import View
+from llmtrace_dashboards.state.view import View, parse
 from support.app import Seeded
 from support.seed import USERS, millis
 
@@ -68,7 +68,7 @@ def test_calls_that_have_what_the_address_says_are_those_that_match(
     store: Seeded, word: str, holds: Callable[[dict[str, Any]], bool]
 ) -> None:
     """What explanations link by: a value, a condition or a limit, of calls alone, whatever the number of spans."""
-    window, view = ending_at(store.now_ms, "24h"), View(has=(word,))
+    window, view = ending_at(store.now_ms, "24h"), parse({"has": [word]})[0]
     found = [c for c in store.seed.calls(window.start_ms, window.end_ms) if holds(c)]
     row = database.rows(traces.matching(view, window, 10_000_000))[0]
     assert (row["calls"], row["spans"]) == (len(found), len(found))
@@ -77,14 +77,70 @@ def test_calls_that_have_what_the_address_says_are_those_that_match(
     assert totals["now"]["calls"] == len(found)
 
 
-def test_every_word_of_an_address_has_its_place_in_the_filter(store: Seeded) -> None:
-    """Every name is understood by the engine; but for two, no call of the seed meets what is asked for here."""
+NOBODY = [
+    f"{word}:nobody" for word, known in FIELDS.items() if not known.kind.numeric and word not in {"status", "stream"}
+]
+SOME = [
+    ("latency>1.5s", lambda c: c["duration_ns"] > 1_500_000_000),
+    ("latency<=900ms", lambda c: c["duration_ns"] <= 900_000_000),
+    ("-model:gpt-5", lambda c: c["model"] != "gpt-5"),
+    ("model:gpt-5*", lambda c: c["model"].startswith("gpt-5")),
+    ("model:gpt_5*", lambda _: False),
+    (f'user:"{USERS[3]}",bo', lambda c: c["user_id"] in {USERS[3], "bo"}),
+    ("is:error,stream", lambda c: c["status_code"] == "ERROR" or c["stream"]),
+    ("-is:unpriced", lambda c: c["status_code"] == "ERROR" or c["cost_usd"] is not None),
+    ("finish:st*", lambda c: any(f.startswith("st") for f in c["finish_reasons"])),
+    ("-has:cost", lambda c: c["cost_usd"] is None),
+    (
+        "tokens>=9k",
+        lambda c: (c["input_tokens"] or 0) + (c["output_tokens"] or 0) >= 9000 and c["input_tokens"] is not None,
+    ),
+    ("-cost>0.01", lambda c: not (c["cost_usd"] or 0) > Decimal("0.01")),
+    ("attr.server.address:api.openai.com", lambda c: c["attributes"].get("server.address") == "api.openai.com"),
+    ("attr.server.address>3", lambda _: False),
+    ("resource.service.name:index*", lambda c: c["service_name"] == "indexer"),
+    (r'user:"%"', lambda _: False),
+]
+
+
+@pytest.mark.parametrize(("text", "holds"), SOME, ids=[text for text, _ in SOME])
+def test_a_filter_means_the_calls_it_says(store: Seeded, text: str, holds: Callable[[dict[str, Any]], bool]) -> None:
+    """Every figure of the app is of exactly those calls, whatever the number of spans."""
+    window, view = ending_at(store.now_ms, "24h"), View().asking(f"{text} is:call")
+    found = [c for c in store.seed.calls(window.start_ms, window.end_ms) if holds(c)]
+    assert database.rows(traces.matching(view, window, 10_000_000))[0]["calls"] == len(found)
+    totals = {r["period"]: r for r in database.rows(calls.totals(view, window, 10_000_000))}
+    assert totals.get("now", {"calls": 0})["calls"] == len(found)
+    assert database.rows(traces.matching(View().asking(text), window))[0]["calls"] == len(found)
+
+
+def test_words_of_a_filter_are_looked_for_in_captured_text(store: Seeded) -> None:
+    """Like the search, but as one condition among others."""
     window = ending_at(store.now_ms, "24h")
-    words = [*(f"{name}:?" for name in having.ATTRIBUTES), *(f"{name}:yes" for name in having.CONDITIONS)]
-    for word in words:
-        query = traces.matching(View(has=(word,)), window)
-        assert query.params["has"][having.NAMES.index(word.split(":")[0])] == [word.split(":")[1]]
-        assert bool(database.rows(query)[0]["spans"]) == (word in {"unpriced:yes", "rate_limits:yes"})
+    hits = {(row["trace_id"], row["span_id"]) for row in database.rows(search.search(View(), window, "no play"))}
+    assert hits
+    for text in ('"no play"', "PLAY work", 'play is:call "all work"'):
+        assert database.rows(traces.matching(View().asking(text), window))[0]["spans"] == len(hits)
+    everything = database.rows(traces.matching(View(), window))[0]["spans"]
+    assert database.rows(traces.matching(View().asking('-"no play"'), window))[0]["spans"] == everything - len(hits)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *NOBODY,
+        *(f"is:{flag}" for flag in FLAGS),
+        *(f"has:{word}" for word in FIELDS),
+        "score.good>0.5",
+        "-score.good:bad",
+    ]
+    + [f"{word}>1" for word, known in FIELDS.items() if known.kind.numeric]
+    + ["feedback.thumb:up,1", "score.a-b/c<=1 latency>1"],
+)
+def test_every_word_is_understood_by_the_engine(store: Seeded, text: str) -> None:
+    """No word of the catalogue is an error of SQL, and none makes figures of what nobody has."""
+    row = database.rows(traces.matching(View().asking(text), ending_at(store.now_ms, "24h")))[0]
+    assert not (row["spans"] and text in NOBODY)
 
 
 def total(found: Calls) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
-from llmtrace_dashboards.state.view import SORTS, View, parse
+from llmtrace_dashboards.state.view import COMPARISONS, GRAINS, SORTS, View, parse
 
 texts = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40).filter(str.isprintable)
 several = st.frozensets(texts, max_size=4).map(lambda found: tuple(sorted(found)))
@@ -34,7 +34,10 @@ def views(draw: st.DrawFn) -> View:
         svc=draw(several),
         model=draw(several),
         user=draw(several),
-        has=draw(st.sampled_from([(), ("refusals:yes",), ("feature:a:b", "latency_above:2.5", "tag:ü 😀")])),
+        q=draw(st.sampled_from(["", "is:refused", 'feature:a:b latency>2.5s tag:"ü 😀" -user:x "two words"'])),
+        cmp=draw(st.sampled_from(COMPARISONS)),
+        grain=draw(st.sampled_from(GRAINS)),
+        alert=draw(st.sampled_from(["", "alr_01-x"])),
         status=draw(st.sampled_from([(), ("ok",), ("error",), ("error", "ok")])),
         sort=draw(st.sampled_from(SORTS)),
         before=draw(st.just("") | st.builds("{}-{}".format, st.integers(0, 2**63 - 1), hexes)),
@@ -62,6 +65,9 @@ def test_a_view_survives_its_url(view: View) -> None:
                 "user",
                 "status",
                 "has",
+                "q",
+                "cmp",
+                "a",
                 "tz",
                 "before",
                 "trace_id",

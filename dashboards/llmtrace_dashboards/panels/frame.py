@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from llmtrace import filters
 from llmtrace_dashboards import figures, theme
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.panels import freshness, pickers
@@ -19,7 +20,7 @@ from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.state import clock
 from llmtrace_dashboards.state.view import View
 
-_NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environment", "status": "status", "has": "with"}
+_NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environment", "status": "status"}
 _ENTRIES = (
     ("", "Overview", ":material/monitoring:"),
     ("traces", "Traces", ":material/account_tree:"),
@@ -83,7 +84,7 @@ def _bar(current: Current, *, filtered: bool) -> None:
         with st.popover("Share", icon=":material/link:", type="tertiary"):
             st.caption("This page with its range made fixed, for a colleague or a ticket.")
             st.code(_absolute(current), language=None, wrap_lines=True)
-    if view.window or view.filters or view.project:
+    if view.window or view.filters or view.project or view.q:
         _chips(current)
 
 
@@ -99,6 +100,9 @@ def _chips(current: Current) -> None:
             for value in values:
                 kept = tuple(v for v in values if v != value)
                 _chip(f"{_NAMES[name]} {code(value)}", f"{name}_{value}", view.narrowed(**{name: kept}))
+        for number, term in enumerate(view.terms):
+            left = filters.render(other for other in view.terms if other is not term)
+            _chip(code(filters.render([term])), f"q_{number}", replace(view, q=left, before=""))
 
 
 def _chip(label: str, key: str, without: View) -> None:

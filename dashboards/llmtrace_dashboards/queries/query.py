@@ -6,14 +6,17 @@ Values never enter SQL text: every one is a `{name:Type}` placeholder that Click
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from llmtrace_dashboards.state import having
+from llmtrace.filters import condition, parse
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
+
+_TERMS = "-- include: _terms"
+_LATER_TERMS = "-- include: _later_terms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,22 @@ class Query:
 
     @property
     def sql(self) -> str:
-        """The text of the file, with `-- include: <name>` lines replaced by that file."""
-        return _text(self.name, self.instead)
+        """The text of `made`, without further terms where none are given."""
+        return replace(self, params={"terms": ""} | dict(self.params)).made()[0]
+
+    def made(self, *, text_index: bool = True) -> tuple[str, dict[str, Any]]:
+        """The text to run and the values to bind.
+
+        `-- include: <name>` lines are replaced by that file; `_terms` and `_later_terms` by the condition that the
+        parameter `terms` asks for, a filter by the grammar of `llmtrace.filters`.
+        """
+        text, params = _text(self.name, self.instead), dict(self.params)
+        if _TERMS not in text:
+            return text, params
+        found = condition(parse(params.pop("terms")), text_index=text_index)
+        asked = f"        AND {found.sql}" if found.params or found.sql != "true" else ""
+        later = _text("_later_terms", ()).replace(_TERMS, asked) if asked else ""
+        return text.replace(_LATER_TERMS, later).replace(_TERMS, asked), params | dict(found.params)
 
 
 @cache
@@ -42,6 +59,8 @@ def _included(line: str, others: Mapping[str, str], instead: tuple[tuple[str, st
     if not line.strip().startswith("-- include:"):
         return line
     name = line.split(":", 1)[1].strip()
+    if name in {"_terms", "_later_terms"}:
+        return f"-- include: {name}"
     return _text(others.get(name, name), instead)
 
 
@@ -59,5 +78,5 @@ def filters(view: View) -> dict[str, Any]:
         "services": list(view.svc),
         "environments": list(view.env),
         "statuses": list(view.status),
-        "has": having.by_name(view.has),
+        "terms": view.q,
     }

@@ -2,7 +2,7 @@
 
 Up to a million matching spans are read, whatever the range, and every figure is exact. Beyond that the rollup by hour
 answers: whole hours, and percentiles within 4.5 %. Users are not in it; the rollup by minute knows them.
-What a view has by `has` only spans know.
+What a view asks by `q` only spans know.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Source(StrEnum):
 
 
 _FILTERS = {
-    Source.RAW: ("project", "models", "users", "services", "environments", "statuses", "has"),
+    Source.RAW: ("project", "models", "users", "services", "environments", "statuses", "terms"),
     Source.MINUTES: ("project", "models", "users"),
     Source.HOURS: ("project", "models", "services", "environments", "statuses"),
 }
@@ -60,9 +60,9 @@ def source(view: View, window: Window, spans: int | None) -> Source:
     few = window.length_ms <= RAW_UP_TO_MS if spans is None else spans <= RAW_UP_TO
     if few:
         return Source.RAW
-    if spans is not None and not view.user and not view.has:
+    if spans is not None and not view.user and not view.q:
         return Source.HOURS
-    return Source.RAW if view.svc or view.env or view.status or view.has else Source.MINUTES
+    return Source.RAW if view.svc or view.env or view.status or view.q else Source.MINUTES
 
 
 def percentiles(view: View, window: Window, spans: int | None) -> Source:

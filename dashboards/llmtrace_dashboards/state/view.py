@@ -1,11 +1,11 @@
 """The URL grammar: query parameters in, a frozen `View` and notices out, and back.
 
     p project   r 15m|1h|6h|24h|7d|30d   from, to epoch ms (both or none; they win over r)   tz IANA zone
-    env, svc, model, user   repeatable   has name:value, repeatable   status ok|error
-    sort newest|slowest|dearest   before paging cursor
-    trace_id 32 hex digits   span 16 hex digits   live 1
+    env, svc, model, user   repeatable   status ok|error   q a filter by the grammar of `llmtrace.filters`
+    cmp prev|week|off   grain trace|span   sort newest|slowest|dearest   before paging cursor
+    trace_id 32 hex digits   span 16 hex digits   a id of an alert   live 1
 
-`project` is read as `p`: the links of alert webhooks spell it so.
+`project` is read as `p`, and `has=name:value` as terms of `q`: the links of alert webhooks spell them so.
 
 A public contract: alert webhooks, the CLI and people's bookmarks spell these words. Whatever cannot be true is
 dropped with a notice; a URL never breaks a page.
@@ -18,19 +18,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import available_timezones
 
+from llmtrace import filters as grammar
 from llmtrace_dashboards.state import having
-from llmtrace_dashboards.state.ranges import DEFAULT, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
+from llmtrace_dashboards.state.ranges import DAY_MS, DEFAULT, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
 
 STATUSES = ("ok", "error")
 SORTS = ("newest", "slowest", "dearest")
-FILTERS = ("model", "user", "svc", "env", "status", "has")
+GRAINS = ("trace", "span")
+COMPARISONS = ("prev", "week", "off")
+FILTERS = ("model", "user", "svc", "env", "status")
 """The fields of a view that narrow which spans are meant."""
 
 _MOST_VALUES = 20
 _LONGEST_VALUE = 256
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID = re.compile(r"[0-9a-f]{16}")
-_CURSOR = re.compile(r"[0-9]{1,19}-[0-9a-f]{32}")
+_CURSOR = re.compile(r"[0-9]{1,19}-[0-9a-f]{16,32}")
+_ALERT = re.compile(r"[\w.:-]{1,128}")
+_OWN_WORDS = {"model": "model", "user": "user", "service": "svc", "environment": "env", "status": "status"}
+"""Words of the grammar that a view has a field for, and that field: rollups know these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +57,19 @@ class View:
     user: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     """Any of ok, error; () for both. OpenTelemetry's UNSET counts as ok."""
-    has: tuple[str, ...] = ()
-    """`name:value` of `having`, for what has no word of its own."""
+    q: str = ""
+    """Further terms, as `filters.render` writes them."""
+    cmp: str = "prev"
+    """What figures are compared with: the period before, the same time a week before, or nothing."""
+    grain: str = "trace"
+    """What a row of a list is."""
     sort: str = "newest"
     before: str = ""
-    """Paging cursor of the newest-first list: `<epoch ns>-<trace id>` of the last row of the page before."""
+    """Paging cursor of the newest-first list: `<epoch ns>-<id>` of the last row of the page before."""
     trace_id: str = ""
     span: str = ""
+    alert: str = ""
+    """`a` in the URL."""
     live: bool = False
     """Redraw by itself when new spans have arrived."""
 
@@ -69,9 +81,38 @@ class View:
         """The same view with its range made absolute: what a link to share carries."""
         return replace(self, window=self.window_at(now_ms), relative=DEFAULT, live=False)
 
+    def compared(self, window: Window) -> Window | None:
+        """The window to compare `window` with; None: with nothing."""
+        if self.cmp == "week":
+            return Window(start_ms=window.start_ms - 7 * DAY_MS, end_ms=window.end_ms - 7 * DAY_MS)
+        return window.before if self.cmp == "prev" else None
+
     def narrowed(self, **filters: tuple[str, ...]) -> View:
         """The same view with these of its `FILTERS` replaced, on its first page."""
         return replace(self, before="", **filters)  # type: ignore[arg-type]
+
+    def asking(self, text: str) -> View:
+        """The same view with `text` for its further terms, on its first page; what has a field of its own goes there.
+
+        Raises:
+            FilterError: `text` is no filter.
+        """
+        return _settled(replace(self, before="", q=""), grammar.parse(text))
+
+    @property
+    def terms(self) -> tuple[grammar.Term, ...]:
+        """The terms of `q`."""
+        return grammar.parse(self.q)
+
+    @property
+    def everything(self) -> str:
+        """All filters in one text of the grammar, which `asking` reads."""
+        own = [
+            grammar.Term(word=word, values=tuple(grammar.Value(text=value) for value in values))
+            for word, name in _OWN_WORDS.items()
+            if (values := getattr(self, name))
+        ]
+        return grammar.render([*own, *self.terms])
 
     @property
     def filters(self) -> dict[str, tuple[str, ...]]:
@@ -86,8 +127,10 @@ class View:
         elif self.relative != DEFAULT:
             out["r"] = [self.relative]
         out |= {name: list(values) for name, values in self.filters.items()}
-        single = {"tz": self.tz, "before": self.before, "trace_id": self.trace_id, "span": self.span}
-        single |= {"sort": "" if self.sort == "newest" else self.sort, "live": "1" if self.live else ""}
+        single = {"q": self.q, "tz": self.tz, "before": self.before, "trace_id": self.trace_id, "span": self.span}
+        single |= {"a": self.alert, "live": "1" if self.live else ""}
+        for name, default in (("cmp", "prev"), ("grain", "trace"), ("sort", "newest")):
+            single[name] = "" if getattr(self, name) == default else getattr(self, name)
         return out | {name: [value] for name, value in single.items() if value}
 
 
@@ -119,14 +162,39 @@ def parse(params: Mapping[str, Sequence[str]]) -> tuple[View, tuple[str, ...]]:
         model=many("model", _is_text),
         user=many("user", _is_text),
         status=many("status", STATUSES.__contains__),
-        has=many("has", having.fits),
+        cmp=one("cmp", COMPARISONS.__contains__, "prev"),
+        grain=one("grain", GRAINS.__contains__, "trace"),
         sort=one("sort", SORTS.__contains__, "newest"),
         before=one("before", _CURSOR.fullmatch),
         trace_id=one("trace_id", _TRACE_ID.fullmatch),
         span=one("span", _SPAN_ID.fullmatch),
+        alert=one("a", _ALERT.fullmatch),
         live=one("live", "1".__eq__) == "1",
     )
+    view = _settled(view, (*_asked(params, notices), *having.terms(many("has", having.fits))))
     return (replace(view, relative=DEFAULT) if view.window else view), tuple(notices)
+
+
+def _asked(params: Mapping[str, Sequence[str]], notices: list[str]) -> tuple[grammar.Term, ...]:
+    try:
+        return grammar.parse(" ".join(text for text in params.get("q", ()) if text))
+    except grammar.FilterError as error:
+        notices.append(f"The link's “q” is left out. {error}.")
+        return ()
+
+
+def _settled(view: View, terms: Sequence[grammar.Term]) -> View:
+    """The view narrowed by `terms` too: each in the field it has, if that is free, else in `q`."""
+    left = []
+    for term in terms:
+        name = _OWN_WORDS.get(term.word, "")
+        if name and term.plain and not getattr(view, name) and all(map(_is_text, term.texts)) and all(term.texts):
+            view = replace(view, **{name: tuple(sorted(term.texts))})  # type: ignore[arg-type]
+        elif term.word == "project" and term.plain and len(term.values) == 1 and not view.project:
+            view = replace(view, project=term.texts[0])
+        elif term not in left:
+            left.append(term)
+    return replace(view, q=grammar.render(left))
 
 
 def _window(params: Mapping[str, Sequence[str]], notices: list[str]) -> Window | None:

@@ -24,5 +24,5 @@ FROM
     WHERE
 -- include: _in_range
 -- include: _later_filters
-        AND empty({has:Array(Array(String))})
+-- include: _later_terms
 )

@@ -4,4 +4,4 @@
         AND (empty({services:Array(String)}) OR service_name IN {services:Array(String)})
         AND (empty({environments:Array(String)}) OR environment IN {environments:Array(String)})
         AND (empty({statuses:Array(String)}) OR if(status_code = 'ERROR', 'error', 'ok') IN {statuses:Array(String)})
--- include: _has
+-- include: _terms

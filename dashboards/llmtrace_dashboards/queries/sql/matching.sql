@@ -6,7 +6,7 @@ WITH
     WHERE
 -- include: _in_range
 -- include: _later_filters
-        AND empty({has:Array(Array(String))})
+-- include: _later_terms
 ) AS later,
     countIf(is_call AND status_code != 'ERROR' AND isNull(spans.cost_usd)) AS untold,
     sum(if(is_call, spans.cost_usd, NULL)) AS told_usd
