@@ -93,7 +93,7 @@ def options() -> dict[str, Any]:
         "theme.codeFontSize": "13px",
         "theme.metricValueFontSize": "26px",
         "theme.metricValueFontWeight": 600,
-        "theme.headingFontSizes": ["24px", "20px", "17px", "15px", "14px", "14px"],
+        "theme.headingFontSizes": ["24px", "15px", "14px", "14px", "14px", "14px"],
         "theme.headingFontWeights": [600, 600, 600, 600, 600, 600],
         "theme.baseRadius": "6px",
         "theme.paddingTop": "0rem",

@@ -28,7 +28,7 @@ def empty(current: Current) -> None:
 
 def _first_steps() -> None:
     with st.container(border=True, key="first_steps"):
-        st.markdown("#### No spans yet")
+        st.markdown("## No spans yet")
         st.markdown("Add these lines to your application, before it makes its first call:")
         st.code(SNIPPET, language="python")
         st.caption("The first call appears here within seconds of its end.")
@@ -49,7 +49,7 @@ def _wait() -> None:
 def _nothing_here(current: Current, newest_ms: int) -> None:
     view = current.view
     with st.container(border=True, key="nothing_here"):
-        st.markdown("#### Nothing in this range" + (" with these filters" if view.filters else ""))
+        st.markdown("## Nothing in this range" + (" with these filters" if view.filters else ""))
         kind = " of any kind" if view.filters else ""
         told = (
             f"{figures.ago(newest_ms, current.now_ms)}, at {figures.clock(newest_ms, current.zone)} {current.zone_name}"

@@ -32,7 +32,7 @@ _STYLE = """<style>
 .stMainBlockContainer { padding-inline: clamp(1rem, 2.5vw, 2.5rem); }
 .stMainBlockContainer :is(p, label) code { font-size: .92em; }
 .stMainBlockContainer [data-testid="stCaptionContainer"] code { background: none; padding: 0; color: inherit; }
-.stMainBlockContainer h4 code { font-size: 15px; padding-inline: 0; background: none; }
+.stMainBlockContainer h2 code { font-size: 15px; padding-inline: 0; background: none; }
 .stMainBlockContainer h1 { padding-block: 0 .5rem; }
 .st-key-kpis, .st-key-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 @media (min-width: 1100px) { .st-key-facts { grid-template-columns: 1.1fr 1fr 1.5fr 1.2fr .7fr; } }
@@ -68,7 +68,7 @@ def _current(view: View) -> Current:
 def _sidebar(view: View) -> None:
     kept = replace(view, trace_id="", span="", before="")
     with st.sidebar:
-        st.markdown("### llmtrace")
+        st.markdown("## llmtrace")
         for path, label, icon in _ENTRIES:
             st.page_link(page(path), label=label, icon=icon, query_params=kept.params(), width="stretch")
 

@@ -22,7 +22,7 @@ def panel(body: Callable[[], None], *, key: str, title: str = "", height: int = 
     def draw() -> None:
         with st.container(key=f"panel_{key}"):
             if title:
-                st.markdown(f"#### {title}")
+                st.markdown(f"## {title}")
             try:
                 with st.skeleton(height=height):
                     body()

@@ -61,7 +61,7 @@ def facts(spans: Sequence[Span], current: Current) -> None:
     unpriced = sum(s["cost_usd"] is None and s["status"] != "ERROR" for s in calls)
     errors = sum(s["status"] == "ERROR" for s in spans)
     root = min(spans, key=lambda s: (bool(s["parent_span_id"]), s["start_ns"]))
-    st.markdown(f"#### {code(root['name'], most=100)}")
+    st.markdown(f"## {code(root['name'], most=100)}")
     with st.container(horizontal=True, gap="small", key="facts"):
         _fact("Duration", figures.duration(length))
         _fact("Calls / spans", f"{figures.count(len(calls))} / {figures.count(len(spans))}")
@@ -105,7 +105,7 @@ def tree(spans: Sequence[Span], span: Span, current: Current) -> None:
 def detail(span: Span) -> None:
     """One span: its state, figures, messages and attributes."""
     failed = span["status"] == "ERROR"
-    st.markdown(f"#### {code(span['name'], most=80)}")
+    st.markdown(f"## {code(span['name'], most=80)}")
     if failed:
         st.markdown(":red[:material/error: **Error**]" + (f" {code(span['error_type'])}" if span["error_type"] else ""))
         if span["status_message"]:
