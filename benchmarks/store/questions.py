@@ -57,7 +57,8 @@ class Interview:
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """Its answer."""
-        return list(self._client.query(query.sql, parameters=dict(query.params)).named_results())
+        sql, params = query.made()
+        return list(self._client.query(sql, parameters=params).named_results())
 
     def ask(self, name: str, work: Callable[[], Iterable[Query]]) -> Asked:
         """Median cost of a piece of work, whose queries are sent back to what yields them with their answers."""
