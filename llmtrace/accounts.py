@@ -16,6 +16,8 @@ from llmtrace.signals import Signals
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
+    from llmtrace.chain import Marks
+
 
 @dataclass(kw_only=True, slots=True)
 class Account:
@@ -49,6 +51,10 @@ class Account:
     """None for a call that is not read, or when the user switched them off."""
     details: Details = field(default_factory=dict)
     """What the operation tells of its own, by attribute."""
+    marks: Marks = field(default_factory=dict)
+    """What a chain has to say of it, by attribute."""
+    saved: Cost | None = None
+    """What a reply in the provider's place would have cost from there, where that is known."""
     links: tuple[SpanContext, ...] = ()
     """Spans this one goes back to."""
     sent: Json = field(default_factory=dict)

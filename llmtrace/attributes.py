@@ -105,6 +105,8 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
         **_headers(account.headers),
         **_retries(account.attempts, account.timing),
         **_cost(account.cost),
+        **account.marks,
+        names.REPLY_SAVED_USD: _decimal(account.saved.usd) if account.saved else None,
         **derived_attributes(account),
         **(failure_attributes(account.failure) if account.failure else {}),
     }

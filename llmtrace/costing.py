@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmtrace import faults
-from llmtrace.prices import NegotiatedPrices, PriceBook, Unpriced, free_of_charge
+from llmtrace.prices import Cost, NegotiatedPrices, PriceBook, Unpriced, free_of_charge
 
 if TYPE_CHECKING:
     from llmtrace.accounts import Account
@@ -24,6 +24,7 @@ class CostStage:
         """Price one call."""
         if account.answered_by is not None:
             account.cost = free_of_charge(account.answered_by)
+            account.saved = self._saved(account)
             return
         used = account.reply.usage is not None
         if not account.call.operation.is_billed or (account.failure is not None and not used):
@@ -31,9 +32,19 @@ class CostStage:
         if not used and not collected.kept_whole:
             account.cost = Unpriced(reason="body_not_kept")
             return
+        account.cost = self._priced(account)
+
+    def _saved(self, account: Account) -> Cost | None:
+        """What the provider would have taken for the same answer; None where that is not known."""
+        if not account.call.operation.is_billed or account.reply.usage is None:
+            return None
+        priced = self._priced(account)
+        return None if isinstance(priced, Unpriced) else priced
+
+    def _priced(self, account: Account) -> Cost | Unpriced:
         if self._book is None:
             self._book = PriceBook(self._load())
-        account.cost = self._book.price_call(account.call, account.reply, account.timing.start_ns)
+        return self._book.price_call(account.call, account.reply, account.timing.start_ns)
 
     def _load(self) -> NegotiatedPrices:
         if not isinstance(self._own, str):

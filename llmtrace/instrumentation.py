@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from llmtrace.blocks import Blocks
+    from llmtrace.chain import Step
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.pricing_settings import Prices
@@ -43,6 +44,7 @@ def instrument(
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
     neighbours: Neighbours | None = None,
+    interceptors: Sequence[Step] = (),
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
 
@@ -78,6 +80,8 @@ def instrument(
         neighbours: What to do where another instrumentation tells the same calls: ``"both"`` tell them, ours is to
             ``"yield"`` where the current span is another's of the call, or to ``"replace"`` those that are at it now.
             None: as ``LLMTRACE_NEIGHBOURS`` says, which is both by default.
+        interceptors: What acts on a call before it leaves, on its reply, or in the provider's place, the first
+            outermost: steps of ``llmtrace.chain``. One that fails is left out of the call.
 
     Raises:
         ValueError: An argument is not one of its values.
@@ -97,7 +101,14 @@ def instrument(
         if _active is not None or settings.disabled:
             return
         try:
-            _active = _Instrumentation.begin(settings, tracer_provider, meter_provider, logger_provider, upload)
+            _active = _Instrumentation.begin(
+                settings,
+                tracer_provider=tracer_provider,
+                meter_provider=meter_provider,
+                logger_provider=logger_provider,
+                upload=upload,
+                interceptors=interceptors,
+            )
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
 
@@ -138,6 +149,13 @@ def settings_in_force() -> Settings | None:
     return _active.settings if _active is not None else None
 
 
+def _left_out(name: str, error: Exception) -> None:
+    """A step that failed: the call went on without it."""
+    place = f"interceptor {name}"
+    faults.counts[place] += 1
+    faults.say_once(place, "llmtrace: interceptor %s failed (%s); calls go on without it", name, type(error).__name__)
+
+
 class _Instrumentation:
     """The parts of a running instrumentation."""
 
@@ -164,13 +182,17 @@ class _Instrumentation:
     def begin(
         cls,
         settings: Settings,
+        *,
         tracer_provider: TracerProvider | None,
         meter_provider: MeterProvider | None,
         logger_provider: LoggerProvider | None,
         upload: Uploading | None,
+        interceptors: Sequence[Step],
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
+        from llmtrace.acting import Acting
         from llmtrace.background import Ledger
+        from llmtrace.chain import chained
         from llmtrace.costing import CostStage
         from llmtrace.logs import Logs
         from llmtrace.metering import Metering
@@ -204,7 +226,8 @@ class _Instrumentation:
             baggage=settings.accepted_baggage,
             yields=settings.neighbours == "yield",
         )
-        seam = Seam(observer, asks_usage=settings.asks_usage)
+        acting = Acting(chained(interceptors, _left_out)) if interceptors else None
+        seam = Seam(observer, asks_usage=settings.asks_usage, acting=acting)
         made = cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
         installed = False
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from llmtrace.attempts import FailedAttempt
+    from llmtrace.chain import Marks
     from llmtrace.reading.encodings import Decoded
 
 
@@ -83,6 +84,8 @@ class Collected:
     """Size of a body that came as a stream, kept or not."""
     fallback: object = None
     """The request as the client's own objects, for a call that was never encoded."""
+    marks: Marks | None = None
+    """What a chain has to say of it."""
     is_streamed: bool = field(init=False)
     """Whether there are events to add up."""
     _damaged: bool = field(init=False, default=False)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from llmtrace.attempts import FailedAttempt
+    from llmtrace.chain import Marks
     from llmtrace.telling import Teller
     from llmtrace.worker import Worker
 
@@ -35,7 +36,7 @@ class Recording:
 
     __slots__ = ("__weakref__", "_fallback", "_identity", "_model", "_open", "_operation", "_outcome", "_server",
                  "_teller", "_worker", "answer", "attempts", "body_bytes", "chunks", "hides_usage", "kept_bytes",
-                 "kept_whole", "reader", "span", "start_ns", "tapped")  # fmt: skip
+                 "kept_whole", "marks", "reader", "span", "start_ns", "tapped")  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - by position: keywords cost the caller's thread more
         self,
@@ -65,6 +66,8 @@ class Recording:
         self.body_bytes: int | None = None
         """Size of a tapped body as far as it came, kept or not, as it came off the transport."""
         self.tapped = False
+        self.marks: Marks | None = None
+        """What a chain has to say of the call; None without one."""
         self.hides_usage = False
         """Whether usage was asked for on the app's behalf."""
         self._operation = operation
@@ -199,6 +202,7 @@ class Recording:
             outcome=outcome,
             reader=self.reader,
             fallback=self._fallback,
+            marks=self.marks,
         )
 
 

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from copy import copy
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from weakref import WeakSet
 import wrapt
 
 from llmtrace import faults
+from llmtrace.acting import ListenedStream, is_instead, note
 from llmtrace.answers import HttpAnswer
 from llmtrace.asking import hidden, hidden_async, with_usage
 from llmtrace.attempts import failed_attempt
@@ -40,6 +42,7 @@ from llmtrace.streams import Tap, TappedStream
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from llmtrace.acting import Acted, Acting
     from llmtrace.calls import Server
     from llmtrace.observer import Observation, Observer
     from llmtrace.recordings import Recording
@@ -67,8 +70,9 @@ _in_flight: ContextVar[Observation | None] = ContextVar("llmtrace_in_flight", de
 class Seam:
     """The wrapped client; ``remove`` puts the very functions back that were there."""
 
-    def __init__(self, observer: Observer, *, asks_usage: bool = False) -> None:
+    def __init__(self, observer: Observer, *, asks_usage: bool = False, acting: Acting | None = None) -> None:
         self._observer: Observer | None = observer
+        self._acting = acting
         self._asks_usage = asks_usage
         self._sockets = SocketSeam(observer)
         self.trouble = ""
@@ -116,6 +120,7 @@ class Seam:
     def remove(self) -> None:
         """Put the originals back. Where another library has wrapped ours since, ours stays, and does nothing."""
         self._observer = None
+        self._acting = None
         self._sockets.remove()
         for take_back in self._take_back:
             take_back()
@@ -159,13 +164,15 @@ class Seam:
 
     def _request(self, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         seen = self._begin(client, args, kwargs)
-        if seen is None and _in_flight.get() is None:
+        acted = self._act(seen, client, args, kwargs)
+        if seen is None and acted is None and _in_flight.get() is None:
             return wrapped(*args, **kwargs)
-        if self._asks_usage:
-            args, kwargs = _asking(seen, args, kwargs)
         token = _in_flight.set(seen)
         try:
-            result = wrapped(*args, **kwargs)
+            if acted is None:
+                result = self._go(wrapped, seen, args, kwargs)
+            else:
+                result = acted.call(partial(self._go, wrapped, seen))
         except BaseException as error:
             _leave(seen, token, error)
             raise
@@ -178,13 +185,15 @@ class Seam:
         self, wrapped: Callable[..., Awaitable[Any]], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         seen = self._begin(client, args, kwargs)
-        if seen is None and _in_flight.get() is None:
+        acted = self._act(seen, client, args, kwargs)
+        if seen is None and acted is None and _in_flight.get() is None:
             return await wrapped(*args, **kwargs)
-        if self._asks_usage:
-            args, kwargs = _asking(seen, args, kwargs)
         token = _in_flight.set(seen)
         try:
-            result = await wrapped(*args, **kwargs)
+            if acted is None:
+                result = await self._go(wrapped, seen, args, kwargs)
+            else:
+                result = await acted.call_async(partial(self._go, wrapped, seen))
         except BaseException as error:
             _leave(seen, token, error)
             raise
@@ -192,6 +201,26 @@ class Seam:
             recording.end("returned")
         _go_back(seen, token)
         return result
+
+    def _go(
+        self, wrapped: Callable[..., Any], seen: Observation | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Let the client send it: what it returns, or an awaitable of that."""
+        if self._asks_usage:
+            args, kwargs = _asking(seen, args, kwargs)
+        return wrapped(*args, **kwargs)
+
+    def _act(
+        self, seen: Observation | None, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Acted | None:
+        acting = self._acting
+        if acting is None:
+            return None
+        options = kwargs["options"] if "options" in kwargs else args[1]
+        acted = acting.begin(client, args, kwargs, _server_of(client, options.url))
+        if acted is not None and seen is not None and seen.recording is not None:
+            seen.recording.marks = acted.asked.marks
+        return acted
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
         observer = self._observer
@@ -300,6 +329,8 @@ def _read_by(reader: Reader) -> Callable[..., Any]:
     def reads(wrapped: Callable[..., Any], stream: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             tapped = stream.response.stream
+            while type(tapped) is ListenedStream:
+                tapped = tapped.__wrapped__
             if type(tapped) is TappedStream:
                 tapped.read_by(reader)
         except Exception as error:  # noqa: BLE001 - the stream goes on without us
@@ -311,6 +342,7 @@ def _read_by(reader: Reader) -> Callable[..., Any]:
 
 def _answered(wrapped: Callable[..., Any], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     _note_answer(kwargs)
+    note(kwargs)
     return wrapped(*args, **kwargs)
 
 
@@ -318,6 +350,7 @@ async def _answered_async(
     wrapped: Callable[..., Awaitable[Any]], _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     _note_answer(kwargs)
+    note(kwargs)
     return await wrapped(*args, **kwargs)
 
 
@@ -339,7 +372,7 @@ def _owners_of(name: str, classes: tuple[type, ...]) -> set[type]:
 
 def _note_answer(kwargs: dict[str, Any]) -> None:
     seen = _in_flight.get()
-    if seen is None or seen.recording is None:
+    if seen is None or seen.recording is None or is_instead():
         return
     try:
         response = kwargs["response"]

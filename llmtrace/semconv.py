@@ -189,6 +189,16 @@ RATE_LIMIT_TOKENS: Final = (
     _attribute("llmtrace.rate_limit.tokens.reset", "double", LLMTRACE, "seconds until all are there again"),
 )
 
+# What acted on the call in the process, before the provider or in its place
+REPLY_ORIGIN: Final = _attribute(
+    "llmtrace.reply.origin",
+    "string",
+    LLMTRACE,
+    "`cache` or `guardrail`: the reply was given in the provider's place; absent: the provider gave it",
+)
+REPLY_SAVED_USD: Final = _attribute(
+    "llmtrace.reply.saved_usd", "string", LLMTRACE, "decimal US dollars the provider would have taken for that reply"
+)
 GUARDRAIL_VERDICT: Final = "llmtrace.guardrail.verdict"
 """Of a call that guardrails looked at: the strongest of their verdicts, such as `block`."""
 

@@ -16,7 +16,7 @@ from llmtrace.pace import pace_stage
 from llmtrace.signals import signals_stage
 from llmtrace.sketches import Sketcher
 from llmtrace.spans import SpanOutlet
-from llmtrace.telling import Outlet, Stage, Teller, answer_stage, details_stage, request_stage
+from llmtrace.telling import Outlet, Stage, Teller, answer_stage, details_stage, marks_stage, request_stage
 from llmtrace.tokenizers import Tokenizers, folder
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def make_teller(
         partial(background_stage, ledger),
         headers_stage,
         attempts_stage,
+        marks_stage,
         details_stage,
         costs,
         signals_stage,
@@ -59,5 +60,12 @@ def make_teller(
 def make_unsampled_teller(metering: Metering, costs: CostStage, ledger: Ledger) -> Teller:
     """The teller of calls without a span: what metrics need, and no content."""
     counted = MetricsOutlet(metering)
-    stages: list[Stage] = [request_stage, answer_stage, partial(background_stage, ledger), attempts_stage, costs]
+    stages: list[Stage] = [
+        request_stage,
+        answer_stage,
+        partial(background_stage, ledger),
+        attempts_stage,
+        marks_stage,
+        costs,
+    ]
     return Teller(stages=stages, outlets=[counted], counts=counted)

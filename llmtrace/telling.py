@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from llmtrace import faults
+from llmtrace import faults, semconv
 from llmtrace.accounts import Account
 from llmtrace.details import read_details
 from llmtrace.details.fields import Bodies
@@ -78,6 +78,14 @@ def answer_stage(collected: Collected, account: Account) -> None:
     """The reply, its times, and what went wrong inside it."""
     told = collected.read(account.sent)
     account.body, account.reply, account.timing, account.failure = told.body, told.reply, told.timing, told.failure
+
+
+def marks_stage(collected: Collected, account: Account) -> None:
+    """What a chain has to say of it; a reply from the cache asked no provider."""
+    if collected.marks:
+        account.marks = dict(collected.marks)
+        if semconv.REPLY_ORIGIN in account.marks:
+            account.answered_by = "local_cache"
 
 
 def details_stage(collected: Collected, account: Account) -> None:

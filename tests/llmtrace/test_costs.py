@@ -15,7 +15,8 @@ from genai_prices import calc_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmtrace.calls import Call, Operation, Parameters, Reply, Server, ToolCalls, Usage
+from llmtrace.accounts import Account
+from llmtrace.calls import Call, Operation, Parameters, Reply, Server, Timing, ToolCalls, Usage
 from llmtrace.costing import CostStage
 from llmtrace.prices import Cost, PriceBook, Unpriced, free_of_charge
 from llmtrace.prices.rates import total
@@ -205,14 +206,15 @@ def test_groq_bills_ten_seconds_of_audio_at_least() -> None:
 
 
 def test_an_answer_from_a_local_cache_costs_nothing_and_says_so() -> None:
-    class Account:
-        answered_by = "local_cache"
-        cost: Cost | None = None
-
-    account: Any = Account()
+    """Beside it stands what the provider would have taken."""
+    call = Call(operation=Operation(name="chat", wire="chat", is_billed=True), server=OPENAI, model="gpt-4o")
+    reply = Reply(usage=Usage(input=1_000_000, output=0))
+    account = Account(call=call, timing=Timing(start_ns=0, end_ns=1), reply=reply, answered_by="local_cache")
     nothing: Any = None
     CostStage()(nothing, account)
     assert account.cost == free_of_charge("local_cache") == Cost(usd=Decimal(0), source="local_cache")
+    assert account.saved is not None
+    assert account.saved.usd == Decimal("2.5")
 
 
 COUNT: Final = st.one_of(st.none(), st.integers(0, 10), st.integers(0, 2**63 - 1))

@@ -53,9 +53,10 @@ def test_only_the_seams_know_private_names_of_the_client() -> None:
         if source.name != "socket_seam.py":
             assert "make_ws" not in source.read_text(), source
             assert "openai.resources" not in source.read_text(), source
+        if source.name not in {"seam.py", "acting.py"}:
+            assert "_process_response" not in source.read_text(), source
         if source.name != "seam.py":
             assert "_base_client" not in source.read_text(), source
-            assert "_process_response" not in source.read_text(), source
 
 
 @pytest.mark.parametrize(
