@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from socket import socket
+from socket import gethostname, socket
 from typing import TYPE_CHECKING
 
 from llmtrace_collector import tls
@@ -94,6 +94,13 @@ def main() -> int:
     parser.add_argument("--redact-level", default="personal", help="what is looked for")
     tls.add_to(parser)
     parser.add_argument("--watch-interval", type=float, default=5.0, help="seconds between evaluations of the rules")
+    parser.add_argument(
+        "--watch-lease",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="of several collectors on one store one watches; after so long without word of it another begins",
+    )
     parser.add_argument("--price-interval", type=float, default=60.0, help="seconds between looks for unpriced calls")
     arguments = parser.parse_args()
     return run("collector", lambda: _serve(arguments))
@@ -164,11 +171,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
         writer = Writer(wal, given.address, reach_store, Gate(folder.path))
         status = Status(folder.wal, 0, wal.why_refusing)
         status.forget()
-        status.refresh = partial(report, wal, writer)
         receivers = Receivers(arguments.receivers - 1, _for_receivers(given), wal.look)
         writer.start()
         await _refuse_early(writer, arguments.clickhouse and given.address.shown)
         watch, keepers = _watch(given), _keepers(given)
+        status.refresh = partial(report, wal, writer, watch)
         doors = await Doors.open(
             wal,
             status,
@@ -226,6 +233,8 @@ def _watch(given: _Given) -> Watch:
         interval_s=given.arguments.watch_interval,
         post=Sender(given.gateway),
         changed=source.changed if source else None,
+        standby=gethostname() or "collector",
+        lease_s=max(1.0, given.arguments.watch_lease),
     )
 
 

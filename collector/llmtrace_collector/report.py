@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import Any
 
 from llmtrace_collector import telemetry
 from llmtrace_collector.process import tell_uptime
 from llmtrace_collector.wal import Wal
+from llmtrace_collector.watch import Watch
 from llmtrace_collector.writer import Writer
 
 
-def report(wal: Wal, writer: Writer) -> dict[str, Any]:
-    """Sets the gauges of log and store, and gives what `/readyz` shows of them."""
+def report(wal: Wal, writer: Writer, watch: Watch) -> dict[str, Any]:
+    """Sets the gauges of log, store and watch, and gives what `/readyz` shows of them."""
     tell_uptime()
     oldest = wal.oldest()
     oldest_s = max(0.0, time.time() - oldest.number / 1e9) if oldest else 0.0
@@ -34,4 +36,23 @@ def report(wal: Wal, writer: Writer) -> dict[str, Any]:
         "room": {"bytes": wal.room_bytes, "quota_bytes": wal.limits.quota_bytes},
         "items": telemetry.grouped("llmtrace_ledger_items"),
         "dead_letters": int(telemetry.values().get(("llmtrace_log_dead_letters", ()), 0)),
+        "watch": _watch(watch),
     }
+
+
+def _watch(watch: Watch) -> dict[str, Any]:
+    try:
+        found = watch.health()
+    except sqlite3.Error:  # it has ended, or its file cannot be read: then it says so in the log
+        return {"error": "the watch is not running"}
+    standby, counted = found["standby"], found.pop("counters")
+    telemetry.put("llmtrace_watch_leads", int(standby is None or standby["leads"]))
+    for state in ("pending", "firing"):
+        telemetry.put("llmtrace_alerts", found[state], state=state)
+    for status, name in (("waiting", "outbox"), ("failed", "outbox_failed")):
+        telemetry.put("llmtrace_notices", found[name], status=status)
+    for name in ("evaluations", "query_failures", "transitions"):
+        telemetry.put(f"llmtrace_watch_{name}", counted[name])
+    for outcome in ("delivered", "retried", "failed"):
+        telemetry.put("llmtrace_watch_deliveries", counted[outcome], outcome=outcome)
+    return found

@@ -97,6 +97,15 @@ _OWN = (
     Metric(name="llmtrace_log_dead_letters", kind="gauge", help="files in wal/dead that a person should look at"),
     Metric(name="llmtrace_store_reachable", kind="gauge", help="1 when the last thing asked of ClickHouse was done"),
     Metric(
+        name="llmtrace_watch_leads", kind="gauge", help="1 when alerts are decided here, 0 when another collector does"
+    ),
+    Metric(name="llmtrace_alerts", kind="gauge", labels=("state",), help="alerts that are pending or firing"),
+    Metric(name="llmtrace_notices", kind="gauge", labels=("status",), help="notices that wait, or were given up"),
+    Metric(name="llmtrace_watch_evaluations", kind="counter", help="rounds in which rules were looked at"),
+    Metric(name="llmtrace_watch_query_failures", kind="counter", help="queries of the watch without an answer"),
+    Metric(name="llmtrace_watch_transitions", kind="counter", help="changes of alerts"),
+    Metric(name="llmtrace_watch_deliveries", kind="counter", labels=("outcome",), help="attempts at receivers"),
+    Metric(
         name="llmtrace_removed_segments",
         kind="counter",
         help="segments that were gone when they were to be stored: somebody removed them",

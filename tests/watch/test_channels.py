@@ -264,6 +264,11 @@ def test_a_state_file_of_the_version_before_is_taken_over(
             "CREATE TABLE alerts (rule TEXT NOT NULL, group_key TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,"
             " since_ms INTEGER NOT NULL, fired_event TEXT, value TEXT NOT NULL, limit_value TEXT NOT NULL,"
             " window_s INTEGER NOT NULL, PRIMARY KEY (rule, group_key)) STRICT, WITHOUT ROWID;"
+            "CREATE TABLE notices (notice_id INTEGER PRIMARY KEY, event_id TEXT NOT NULL, resolves TEXT,"
+            " rule TEXT NOT NULL, group_key TEXT NOT NULL, endpoint TEXT NOT NULL, webhook TEXT NOT NULL,"
+            " body BLOB NOT NULL, status TEXT NOT NULL DEFAULT 'waiting', attempts INTEGER NOT NULL DEFAULT 0,"
+            " due_ms INTEGER NOT NULL, in_flight INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
+            " UNIQUE (event_id, endpoint)) STRICT;"
             "INSERT INTO endpoints (endpoint, disabled_ms)"
             " VALUES ('someone', 1); PRAGMA user_version = 1;"
         )

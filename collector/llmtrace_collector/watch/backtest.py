@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.errors import StoreError
@@ -58,7 +57,6 @@ class Backtest:
                 dashboard_url="http://localhost",
                 clock=lambda: now,
                 timer=lambda: 0.0,
-                random=Random(0),  # noqa: S311 - ids of events that nobody receives
                 troubles=troubles,
                 counters=Counters(),
                 heard=moved.append,

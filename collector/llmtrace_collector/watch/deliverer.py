@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from llmtrace_collector.channels import Answer
 from llmtrace_collector.channels import notice as notices
 from llmtrace_collector.watch import circuit, mirror, outbox, rerouting, retries
+from llmtrace_collector.watch.outbox import ALL, Leave
 from llmtrace_collector.watch.retries import Verdict
 from llmtrace_collector.watch.times import Clock, from_ms, iso
 from llmtrace_collector.watch.transition import new_event_id
@@ -57,7 +58,10 @@ class Deliverer:
         dashboard_url: str,
         troubles: Troubles,
         counters: Counters,
+        leave: Callable[[], Leave | None] = lambda: ALL,
     ) -> None:
+        """`leave` says which notices may go out now; None: none."""
+        self._leave = leave
         self._journal = journal
         self._post = post
         self._clock = clock
@@ -79,8 +83,11 @@ class Deliverer:
 
     def due_endpoints(self) -> list[str]:
         """The receivers that have something due now."""
+        leave = self._leave()
+        if leave is None:
+            return []
         with self._journal.transaction() as db:
-            return outbox.due_endpoints(db, self._clock())
+            return outbox.due_endpoints(db, self._clock(), leave)
 
     def serve(self, endpoint: str, *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Sends a receiver everything that is due to it and returns how many notices were dealt with.
@@ -97,7 +104,8 @@ class Deliverer:
     def _deal_with_next(self, endpoint: str) -> bool:
         now = self._clock()
         with self._journal.transaction() as db:
-            notice = outbox.next_due(db, endpoint, now)
+            leave = self._leave()
+            notice = None if leave is None else outbox.next_due(db, endpoint, now, leave)
             if notice is None:
                 return False
             channel = self._directory.channel(notice["rule"], endpoint)

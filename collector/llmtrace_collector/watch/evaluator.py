@@ -28,12 +28,11 @@ from llmtrace_collector.watch.questions import question
 from llmtrace_collector.watch.scans import MOST_GROUPS
 from llmtrace_collector.watch.states import State
 from llmtrace_collector.watch.times import Clock, whole_ms
-from llmtrace_collector.watch.transition import Transition, new_event_id
+from llmtrace_collector.watch.transition import Transition, event_id_of
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from random import Random
 
     from llmtrace_collector.explain import Explanation, Question
     from llmtrace_collector.watch.alerts import Alert
@@ -73,14 +72,18 @@ class Evaluator:
         dashboard_url: str,
         clock: Clock,
         timer: Callable[[], float],
-        random: Random,
         troubles: Troubles,
         counters: Counters,
         explainer: Explainer | None = None,
         heard: Callable[[Transition], None] | None = None,
+        decides: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`explainer` finds out why an alert fires; `heard` is told of every transition, beside the journal."""
+        """`explainer` finds out why an alert fires; `heard` is told of every transition, beside the journal.
+
+        `decides` is asked once everything is measured: false leaves all as it is, for another watch leads by now.
+        """
         self._heard = heard
+        self._decides = decides
         self._rules = {rule.name: rule for rule in rules}
         self._teller = Teller(rules=rules, policy=policy, dashboard_url=dashboard_url)
         self._engine = engine
@@ -88,7 +91,6 @@ class Evaluator:
         self._dashboard_url = dashboard_url
         self._clock = clock
         self._timer = timer
-        self._random = random
         self._troubles = troubles
         self._counters = counters
         self._explainer = explainer
@@ -120,6 +122,8 @@ class Evaluator:
         found = _Round(now=now, live=live)
         scans = self._look_at_spend(found, due)
         self._look(found, due, kept, known, most=MOST_SCANS - scans if paced else len(due) * MOST_SCANS)
+        if not self._decides():
+            return moved
         moved += self._apply(found)
         healthy = not found.failed and not found.no_store
         with self._journal.transaction() as db:
@@ -277,8 +281,10 @@ class Evaluator:
         if not change.decision.changed:
             alerts.keep(db, change)
             return 0
-        event_id = new_event_id(self._random)
-        fired = change.decision.standing.state is State.FIRING
+        standing = change.decision.standing
+        fired = standing.state is State.FIRING
+        since = standing.since or change.began or now
+        event_id = event_id_of(change.rule, change.key, standing, since, now)
         transition = Transition(
             event_id=event_id,
             at=now,
@@ -289,7 +295,7 @@ class Evaluator:
             value=change.value,
             limit=change.limit,
             window=change.window,
-            since=change.decision.standing.since or change.began or now,
+            since=since,
             fired_event=event_id if fired else change.fired_event,
             measure=change.measure,
             unit=change.unit,

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 SQL = statements("journal.sql")
 _POLICY = statements("policy.sql")
+_STANDBY = statements("standby.sql")
 
-_VERSION = 3
+_VERSION = 4
 
 
 class Journal:
@@ -55,7 +56,7 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         steps = [SQL[f"upgrade_{step}"] for step in range(version, _VERSION)] if version else []
-        tables = " ".join([*steps, SQL["schema"], _POLICY["schema"]])
+        tables = " ".join([*steps, SQL["schema"], _POLICY["schema"], _STANDBY["schema"]])
         self._db.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     @contextmanager

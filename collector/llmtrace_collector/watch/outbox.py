@@ -10,6 +10,7 @@ receiver be called in a loop. Notices of one alert leave in order: a resolved ne
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,14 +50,33 @@ def _row(transition: Transition, body: bytes) -> dict[str, str | int | bytes | N
     return {"event_id": transition.event_id, "body": body, "now_ms": to_ms(transition.at)}
 
 
-def due_endpoints(db: sqlite3.Connection, now: datetime) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """Which notices may go out now."""
+
+    shared: bool = False
+    """Only those that watches which stand by have, too; and those of the rule `always`."""
+    always: str = ""
+    rule: str = ""
+    """Only those of this rule; empty: of all."""
+
+    def params(self) -> dict[str, str | int]:
+        """For the statements."""
+        return {"shared": int(self.shared), "always": self.always, "rule": self.rule}
+
+
+ALL = Leave()
+
+
+def due_endpoints(db: sqlite3.Connection, now: datetime, leave: Leave = ALL) -> list[str]:
     """The receivers that have something due."""
-    return [row["endpoint"] for row in db.execute(SQL["due_endpoints"], {"now_ms": to_ms(now)})]
+    return [row["endpoint"] for row in db.execute(SQL["due_endpoints"], {"now_ms": to_ms(now)} | leave.params())]
 
 
-def next_due(db: sqlite3.Connection, endpoint: str, now: datetime) -> sqlite3.Row | None:
+def next_due(db: sqlite3.Connection, endpoint: str, now: datetime, leave: Leave = ALL) -> sqlite3.Row | None:
     """The notice to send next to a receiver; None: nothing is due."""
-    found: sqlite3.Row | None = db.execute(SQL["next_due"], {"endpoint": endpoint, "now_ms": to_ms(now)}).fetchone()
+    asked = {"endpoint": endpoint, "now_ms": to_ms(now)} | leave.params()
+    found: sqlite3.Row | None = db.execute(SQL["next_due"], asked).fetchone()
     return found
 
 

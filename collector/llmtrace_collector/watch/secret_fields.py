@@ -83,6 +83,8 @@ class Secrets:
             raise LookupError(f"the file {path} cannot be read: {error.strerror}; check path and permissions") from None
         except UnicodeDecodeError:
             raise LookupError(f"the file {path} is not text; write the secret alone") from None
+        except ValueError:  # a null byte, or what the file system's encoding has no bytes for
+            raise LookupError(f"{ascii(name)[:80]} cannot be the path of a file; write one that can") from None
 
 
 def _example(key: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from llmtrace_collector.watch.times import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmtrace_collector.explain import Explanation
     from llmtrace_collector.watch.severity import Severity
-    from llmtrace_collector.watch.states import Decision, State
+    from llmtrace_collector.watch.states import Decision, Standing, State
     from llmtrace_collector.watch.verdict import Number
 
 
@@ -20,7 +24,7 @@ class Transition:
     """A change of state, or of severity, of one alert."""
 
     event_id: str
-    """Made when the transition is decided; the `webhook-id` of its notices."""
+    """Of `event_id_of`; the `webhook-id` of its notices."""
     at: datetime
     rule: str
     kind: str
@@ -55,6 +59,15 @@ class Transition:
     def severity(self) -> Severity:
         """At which it fires, or fired."""
         return self.decision.standing.severity
+
+
+def event_id_of(rule: str, key: str, standing: Standing, since: datetime, at: datetime) -> str:
+    """The id of a transition: of the rule, the group, what the alert went into, its episode, and when.
+
+    The same decision has the same id wherever it is made, and no other has it: an alert moves once at a time.
+    """
+    parts = (rule, key, str(standing.state), int(standing.severity), to_ms(since), to_ms(at))
+    return f"msg_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
 
 def new_event_id(random: Random) -> str:

@@ -26,6 +26,7 @@ from llmtrace_collector.watch.evaluator import Evaluator
 from llmtrace_collector.watch.explainer import Explainer
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.policy import Policy
+from llmtrace_collector.watch.standby import TTL_S, Standby
 from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
 
@@ -59,7 +60,7 @@ class Watch:
 
     Use `start` and `stop` in a server. Tests call `evaluate_once`, `deliver_due` and `mirror_once` instead, with their
     own clock. One process at a time should own `state_path`; a second one would deliver some notices twice, under the
-    same id.
+    same id. Watches on one store with files of their own need `standby`: then one of them leads.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class Watch:
         random: Random | None = None,
         post: Post | None = None,
         changed: Callable[[], RuleFile | None] | None = None,
+        standby: str = "",
+        lease_s: float = TTL_S,
     ) -> None:
         """Opens the journal; nothing runs and nothing is connected before `start`.
 
@@ -93,6 +96,9 @@ class Watch:
             random: Of event ids and jitter; the operating system's unless given.
             post: Makes an attempt; the network unless given, and of it public addresses only.
             changed: Asked before each evaluation for other rules; `RuleSource.changed`. None: never.
+            standby: This host's name, where other watches may be on the same store: one of them leads. Empty: this one
+                is alone.
+            lease_s: How long the others wait after the leader was last heard of.
 
         Raises:
             ConfigError: the file is no database of ours, or the URL is none.
@@ -105,6 +111,11 @@ class Watch:
         self._counters = Counters()
         self._journal = Journal(state_path)
         self._engine = Engine(connect)
+        self._standby = (
+            Standby(journal=self._journal, connect=connect, name=standby, clock=clock, ttl_s=lease_s)
+            if standby
+            else None
+        )
         chance = random or secrets.SystemRandom()
         self._evaluator = Evaluator(
             rules=self._rules,
@@ -114,10 +125,10 @@ class Watch:
             dashboard_url=dashboard_url,
             clock=clock,
             timer=timer,
-            random=chance,
             troubles=self._troubles,
             counters=self._counters,
             explainer=Explainer(connect, self._counters),
+            decides=self._standby.decides if self._standby else lambda: True,
         )
         self._changed = changed
         self._deliverer = Deliverer(
@@ -129,6 +140,7 @@ class Watch:
             dashboard_url=dashboard_url,
             troubles=self._troubles,
             counters=self._counters,
+            leave=self._standby.leave if self._standby else lambda: outbox.ALL,
         )
         self._stopping = threading.Event()
         self._news = threading.Event()
@@ -189,11 +201,14 @@ class Watch:
             "outbox_failed": notices.get("failed", 0),
             "unmirrored": unmirrored,
             "counters": asdict(self._counters),
+            "standby": self._standby.health() if self._standby else None,
         }
 
     def start(self) -> None:
         """Starts the evaluator and the deliverer, as daemon threads."""
         loops = {"llmtrace-watch-evaluate": self._evaluate_loop, "llmtrace-watch-deliver": self._deliver_loop}
+        if self._standby:
+            loops["llmtrace-watch-lease"] = self._lease_loop
         for name, loop in loops.items():
             thread = threading.Thread(target=loop, name=name, daemon=True)
             self._threads.append(thread)
@@ -214,23 +229,64 @@ class Watch:
         for thread in helpers:
             thread.join(max(0.0, deadline - time.monotonic()))
         ended = not any(thread.is_alive() for thread in [*self._threads, *helpers])
+        if ended and self._standby:
+            self._standby.stop()
         if ended:
             self._journal.close()
         return ended
 
+    def keep_lease(self) -> int:
+        """Renews the lease, takes it, or looks who has it; 1 when this watch leads or is alone.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        if self._standby is None:
+            return 1
+        self._standby.lease.keep()
+        return int(self._standby.decides())
+
+    def stand_by_once(self) -> int:
+        """Takes over, or refreshes the copy of what the leader has; 1 when it took over.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return self._standby.tick() if self._standby else 0
+
+    def copy_once(self) -> int:
+        """Copies what has changed for those that stand by, and returns how many rows.
+
+        Raises:
+            StoreError: the store does not take it; it is copied again.
+        """
+        return self._standby.copy() if self._standby else 0
+
+    def _lease_loop(self) -> None:
+        while self._standby and not self._stopping.is_set():
+            self._guarded("lease", self.keep_lease)
+            self._stopping.wait(self._standby.lease.period_s)
+
     def _evaluate_loop(self) -> None:
+        if self._standby:
+            self._guarded("lease", self.keep_lease)  # else a watch alone would begin with a pause
         while not self._stopping.is_set():
             began = time.monotonic()
             self._guarded("rules", self.reload)
-            if self._guarded("evaluator", partial(self.evaluate_once, paced=True)):
-                self._news.set()
+            self._guarded("standby", self.stand_by_once)
+            if self._standby is None or self._standby.decides():
+                moved = self._guarded("evaluator", partial(self.evaluate_once, paced=True))
+                copied = self._guarded("standby copy", self.copy_once)
+                if moved or copied:
+                    self._news.set()
             self._guarded("mirror", self.mirror_once)
             left_s = began + self._interval_s - time.monotonic()
             self._stopping.wait(max(left_s, self._interval_s * _LEAST_REST))
 
     def _deliver_loop(self) -> None:
         while not self._stopping.is_set():
-            self._guarded("deliverer", self._send_helpers)
+            if not self._guarded("deliverer", self._send_helpers):
+                self._guarded("standby copy", self.copy_once)  # what was delivered, once nothing is under way
             self._news.wait(_POLL_S)
             self._news.clear()
 

@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS notices          -- one row per event and receiver
     due_ms     INTEGER NOT NULL,
     in_flight  INTEGER NOT NULL DEFAULT 0,  -- claimed by an attempt that is not recorded yet
     created_ms INTEGER NOT NULL,
+    shared     INTEGER NOT NULL DEFAULT 0,  -- 1: watches that stand by have it
     UNIQUE (event_id, endpoint)
 ) STRICT;
 
@@ -87,6 +88,9 @@ ALTER TABLE alerts ADD COLUMN missing INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE alerts ADD COLUMN missing_ms INTEGER;
 ALTER TABLE alerts ADD COLUMN measure TEXT NOT NULL DEFAULT '';
 ALTER TABLE alerts ADD COLUMN unit TEXT NOT NULL DEFAULT '';
+
+-- name: upgrade_3
+ALTER TABLE notices ADD COLUMN shared INTEGER NOT NULL DEFAULT 0;
 
 -- name: memory
 SELECT content FROM memories WHERE rule = :rule AND what = :what AND shape = :shape;
@@ -144,6 +148,7 @@ ORDER BY notice_id;
 -- Longest waiting first.
 SELECT n.endpoint FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)
 WHERE n.status = 'waiting' AND n.due_ms <= :now_ms AND coalesce(e.not_before_ms, 0) <= :now_ms
+  AND (n.shared >= :shared OR n.rule = :always) AND :rule IN ('', n.rule)
 GROUP BY n.endpoint ORDER BY min(n.notice_id);
 
 -- name: next_due
@@ -151,6 +156,7 @@ GROUP BY n.endpoint ORDER BY min(n.notice_id);
 SELECT n.*, e.disabled_ms, e.disabled_why, (SELECT f.status FROM notices AS f WHERE f.event_id = n.resolves AND f.endpoint = n.endpoint) AS firing_status
 FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)
 WHERE n.status = 'waiting' AND n.endpoint = :endpoint AND n.due_ms <= :now_ms AND coalesce(e.not_before_ms, 0) <= :now_ms
+  AND (n.shared >= :shared OR n.rule = :always) AND :rule IN ('', n.rule)
   AND NOT EXISTS (
     SELECT 1 FROM notices AS o
     WHERE o.status = 'waiting' AND o.endpoint = n.endpoint AND o.rule = n.rule AND o.group_key = n.group_key
