@@ -46,6 +46,7 @@ from llmtrace_collector.wal import Wal, WalLimits
 from llmtrace_collector.wal.places import receivers_in
 from llmtrace_collector.wal.wal import recover_receiver
 from llmtrace_collector.watch import RuleSource, Watch
+from llmtrace_collector.watch.desk import Desk
 from llmtrace_collector.watch.policy import Policy
 from llmtrace_collector.writer import Writer
 
@@ -181,6 +182,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             status,
             guard=given.guard,
             keys=Register(folder),
+            desk=Desk(folder=folder),
             reach=given.reach,
             listener=listener,
             grpc_port=arguments.grpc_port,

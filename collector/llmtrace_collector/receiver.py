@@ -22,6 +22,7 @@ from llmtrace_collector.status import Status
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.wal import ReceiverLog, WalLimits
 from llmtrace_collector.wal.places import receiver_folder
+from llmtrace_collector.watch.desk import Desk
 
 
 def main() -> int:
@@ -60,6 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             status,
             guard=guard_of(folder, reach),
             keys=Register(folder),
+            desk=Desk(folder=folder),
             reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,

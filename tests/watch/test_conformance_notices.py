@@ -136,6 +136,43 @@ def test_a_repeat_interval_says_it_again_under_another_id_and_the_same_key(engin
     assert len({request.json["data"]["dedup_key"] for request in receiver.requests}) == 1
 
 
+def test_a_receiver_that_is_down_for_hours_gets_one_notice_and_not_its_repeats(
+    engine, make_watch, receiver, clock: Clock
+):
+    """What still waits says the same as its repeat would."""
+    engine.spend(NOON, "6", user="alice")
+    receiver.answers = [(503, {})] * 100
+    watch = make_watch(rule(receiver.url()), policy=Policy(route=Route(repeat_interval=timedelta(minutes=10))))
+    for _ in range(12):
+        run(watch)
+        clock.advance(minutes=10)
+    assert watch.health()["outbox"] == 1
+    receiver.answers = []
+    receiver.requests.clear()
+    for _ in range(20):
+        clock.advance(minutes=30)
+        run(watch)
+    ids = [request.id for request in receiver.requests]
+    assert len(set(ids)) == len(ids)
+    assert told(receiver)[0] == ("alert.firing", "first")
+
+
+def test_why_people_are_not_told_stands_in_the_history(engine, make_watch, receiver, clock: Clock, journal):
+    """Once for each reason, beside the attempts."""
+    engine.spend(NOON, "6", user="alice")
+    watch = make_watch(
+        rule(receiver.url()), policy=Policy(route=Route(group_by=("rule",), group_wait=timedelta(hours=1)))
+    )
+    journal.put(silence("user=alice", minutes=5))
+    for minutes in (1, 1, 10, 1):
+        run(watch)
+        watch.mirror_once()
+        clock.advance(minutes=minutes)
+    rows = engine.rows("SELECT outcome, error, attempt FROM alert_deliveries ORDER BY timestamp")
+    assert [tuple(row.values()) for row in rows] == [("held", "silenced", 0), ("held", "group_wait", 0)]
+    assert not receiver.requests
+
+
 def test_the_repeat_timer_survives_a_restart(engine, make_watch, receiver, clock: Clock):
     """Neither early nor from the beginning."""
     engine.spend(NOON, "6", user="alice")

@@ -8,6 +8,9 @@ from llmtrace_collector.access.keys import DEFAULT_PROJECT, Caller, Scope
 from llmtrace_collector.access.ring import KeyRing
 from llmtrace_collector.names import INGEST_KEY
 
+_PEOPLE = frozenset({Scope.OPERATE, Scope.ADMIN})
+"""What nobody may without a key."""
+
 
 class DeniedError(Exception):
     """Nobody is let in by what was given; the text is one sentence for whoever gave it."""
@@ -35,7 +38,7 @@ class Guard:
         Raises:
             KeysUnreadableError: the keys cannot be read now.
         """
-        if self._required or scope is Scope.ADMIN or (scope is Scope.INGEST and self._shared_key):
+        if self._required or scope in _PEOPLE or (scope is Scope.INGEST and self._shared_key):
             return True
         return self._ring is not None and self._ring.asks(scope)
 
@@ -52,7 +55,7 @@ class Guard:
             if asks:
                 raise DeniedError(self._sentence(scope))
             return Caller(project=DEFAULT_PROJECT, scopes=frozenset({scope}))
-        if scope not in caller.scopes:
+        if scope not in caller.scopes and not (scope is Scope.OPERATE and Scope.ADMIN in caller.scopes):
             having = ", ".join(sorted(caller.scopes))
             raise ScopeError(
                 f"this key is for {having}, not for {scope}: make one with `llmtrace keys create NAME --scope {scope}`"

@@ -35,6 +35,8 @@ class Scope(StrEnum):
 
     INGEST = "ingest"
     READ = "read"
+    OPERATE = "operate"
+    """Silences and acknowledgements."""
     ADMIN = "admin"
 
 

@@ -1,24 +1,19 @@
 """Makes and revokes keys in a data folder, and notes who did what.
 
 DIR/keys.json    mode 0600: what is kept of every key ever made
-DIR/audit.jsonl  mode 0600: one line for each thing that was done; the collector copies it into `audit_log`
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
+from llmtrace_collector.access.audit import Audit
 from llmtrace_collector.access.keys import Key, Scope, make
 from llmtrace_collector.access.ring import KEYS_FILE, KeysUnreadableError, read
 from llmtrace_collector.errors import ConfigError
-from llmtrace_collector.folder import DataFolder, sync_folder, write_whole
-
-AUDIT_FILE = "audit.jsonl"
+from llmtrace_collector.folder import DataFolder, write_whole
 
 
 class Register:
@@ -74,17 +69,8 @@ class Register:
         write_whole(self._path, text.encode(), mode=0o600)
 
     def _note(self, who: str, action: str, key: Key) -> None:
-        line = {"at": _now(), "who": who, "action": action, "project": key.project, "subject": key.id}
-        _append(self._folder.path / AUDIT_FILE, {**line, "detail": f"{key.name} ({', '.join(sorted(key.scopes))})"})
-
-
-def _append(path: Path, line: dict[str, Any]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as out:
-        out.write(json.dumps(line).encode() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    sync_folder(path.parent)
+        detail = f"{key.name} ({', '.join(sorted(key.scopes))})"
+        Audit(self._folder).note(who=who, action=action, project=key.project, subject=key.id, detail=detail)
 
 
 def _now() -> str:

@@ -4,6 +4,8 @@
     POST   /api/v1/keys        {"name": ..., "project": ..., "scopes": [...]} -> 201, with the key's text, this once
     DELETE /api/v1/keys/ID     revokes it
 
+and what `admin_alerts` says.
+
 What is done is in audit.jsonl, durably, before it is answered.
 """
 
@@ -19,6 +21,7 @@ from llmtrace_collector.access import DEFAULT_PROJECT, Scope
 from llmtrace_collector.access.keys import scopes_of
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.errors import ConfigError
+from llmtrace_collector.receive.admin_alerts import PATHS, AlertsAdmin, Desk, actor
 from llmtrace_collector.receive.answers import JSON, Send, answer
 from llmtrace_collector.receive.body import GoneError, Receive
 from llmtrace_collector.receive.door import Door
@@ -34,9 +37,10 @@ _BODY_TIMEOUT_S = 10.0
 class Admin:
     """Answers the requests below `PREFIX`."""
 
-    def __init__(self, door: Door, register: Register) -> None:
+    def __init__(self, door: Door, register: Register, desk: Desk) -> None:
         self._door = door
         self._register = register
+        self._alerts = AlertsAdmin(desk)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send
@@ -46,6 +50,12 @@ class Admin:
         Raises:
             RefusedError: it is none of these, or its sender may not.
         """
+        if path.startswith(PATHS):
+            caller = self._door.authorize(headers.get(b"authorization", b""), Scope.OPERATE)
+            asked = await _read(receive) if method == "POST" else {}
+            who = actor(caller.key_id, headers.get(b"x-llmtrace-actor", b""))
+            await _send(send, *await self._alerts.answer(method, path, asked, who))
+            return
         caller = self._door.authorize(headers.get(b"authorization", b""), Scope.ADMIN)
         who = f"key:{caller.key_id}"
         if path == _KEYS and method == "GET":

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmtrace_collector.access.register import AUDIT_FILE
+from llmtrace_collector.access.audit import AUDIT_FILE
 from llmtrace_collector.database import Address, faults
 from llmtrace_collector.errors import StoreError
 from llmtrace_collector.folder import write_whole

@@ -55,9 +55,16 @@ class Journal:
             raise ConfigError(f"{path} has version {version}, this llmtrace knows {_VERSION}: upgrade llmtrace")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        steps = [SQL[f"upgrade_{step}"] for step in range(version, _VERSION)] if version else []
+        steps = self._new_columns() + [SQL[f"upgrade_{step}"] for step in range(version, _VERSION)] if version else []
         tables = " ".join([*steps, SQL["schema"], _POLICY["schema"], _STANDBY["schema"]])
         self._db.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+    def _new_columns(self) -> list[str]:
+        """Columns of tables that some files have from before them."""
+        found = {row["name"] for row in self._db.execute("PRAGMA table_info(members)")}
+        return (
+            ["ALTER TABLE members ADD COLUMN quiet TEXT NOT NULL DEFAULT '';"] if found and "quiet" not in found else []
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

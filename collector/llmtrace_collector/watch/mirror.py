@@ -104,6 +104,20 @@ def put_attempt(
     _put(db, "alert_deliveries", f"{notice['event_id']}:{notice['endpoint']}:{attempt}", row)
 
 
+def put_held(db: sqlite3.Connection, event_id: str, why: str, *, at: datetime) -> None:
+    """Queues an `alert_deliveries` row that says why an alert is not told."""
+    row = {
+        "timestamp": to_ms(at),
+        "event_id": event_id,
+        "webhook": "",
+        "attempt": 0,
+        "outcome": "held",
+        "http_status": 0,
+        "error": why,
+    }
+    _put(db, "alert_deliveries", f"{event_id}:{why}:{to_ms(at)}", row)
+
+
 def _put(db: sqlite3.Connection, target: str, token: str, row: dict[str, Any]) -> None:
     db.execute(SQL["put_outgoing"], {"target": target, "token": token, "row": json.dumps(row)})
 

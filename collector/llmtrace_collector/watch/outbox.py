@@ -35,6 +35,12 @@ def put_about(db: sqlite3.Connection, about: Mapping[str, str | int | bytes], ch
         db.execute(SQL["put_notice"], {**about, **place})
 
 
+def waiting_for(db: sqlite3.Connection, rule: str, group_key: str) -> set[str]:
+    """The receivers to which a notice about these is on its way."""
+    rows = db.execute(SQL["waiting_for"], {"rule": rule, "group_key": group_key})
+    return {row["endpoint"] for row in rows}
+
+
 def put_resolving(db: sqlite3.Connection, transition: Transition, body: bytes) -> None:
     """A notice for each receiver of the firing, whatever the rule's channels are by now."""
     db.execute(SQL["put_resolving_notices"], _row(transition, body) | {"resolves": transition.fired_event})

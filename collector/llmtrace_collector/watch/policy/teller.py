@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from llmtrace_collector.channels import Channel
-from llmtrace_collector.watch import notices, outbox
+from llmtrace_collector.watch import mirror, notices, outbox
 from llmtrace_collector.watch.groups import group_of
 from llmtrace_collector.watch.own import channels_of
 from llmtrace_collector.watch.policy import composing, heartbeat, silences
 from llmtrace_collector.watch.policy.composing import Entry
-from llmtrace_collector.watch.policy.deciding import Member, Pace, Why, decide
+from llmtrace_collector.watch.policy.deciding import SAID, Member, Pace, Why, decide
 from llmtrace_collector.watch.policy.settings import Policy, Route
 from llmtrace_collector.watch.policy.silences import SQL, Silence, silencing
 from llmtrace_collector.watch.rule import Rule
@@ -142,8 +142,19 @@ class Teller:
         shown = [entry for entry in entries if entry.member.shown] if answer.tell else []
         if shown:
             self._send(db, kept, shown, answer.why, quiet.now)
+        self._note_quiet(db, entries, answer.why, quiet.now)
         self._tidy(db, kept, entries, told=bool(shown))
         return int(bool(shown))
+
+    @staticmethod
+    def _note_quiet(db: sqlite3.Connection, entries: Sequence[Entry], why: Why, now: datetime) -> None:
+        """Why people are not told of what fires, for them to see; in the history when it begins."""
+        for entry in entries:
+            held = entry.member.hushed or (why if why not in SAID else None)
+            quiet = str(held) if entry.member.firing and held not in {None, Why.TOLD} else ""
+            mark = {"rule": entry.rule, "group_key": entry.key, "quiet": quiet}
+            if db.execute(SQL["mark_quiet"], mark).rowcount and quiet:
+                mirror.put_held(db, entry.event_id, quiet, at=now)
 
     def _send(self, db: sqlite3.Connection, kept: sqlite3.Row, shown: Sequence[Entry], why: Why, now: datetime) -> None:
         bundle, alone = kept["bundle"], bool(kept["alone"])
@@ -159,7 +170,11 @@ class Teller:
             "now_ms": to_ms(now),
         }
         if any(entry.member.fires for entry in shown):
-            outbox.put_about(db, about, self._channels_of(shown))
+            channels = self._channels_of(shown)
+            if why is Why.REPEAT:  # what still waits says the same
+                waiting = outbox.waiting_for(db, about["rule"], about["group_key"])
+                channels = tuple(channel for channel in channels if channel.endpoint not in waiting)
+            outbox.put_about(db, about, channels)
             db.execute(SQL["put_telling"], {"bundle": bundle, "event_id": event_id})
         else:
             db.execute(SQL["put_ending"], about | {"bundle": bundle})

@@ -144,6 +144,9 @@ SELECT :event_id, event_id, rule, group_key, endpoint, webhook, :body, :now_ms, 
 FROM notices WHERE event_id = :resolves AND status != 'failed'
 ORDER BY notice_id;
 
+-- name: waiting_for
+SELECT DISTINCT endpoint FROM notices WHERE status = 'waiting' AND rule = :rule AND group_key = :group_key;
+
 -- name: due_endpoints
 -- Longest waiting first.
 SELECT n.endpoint FROM notices AS n LEFT JOIN endpoints AS e USING (endpoint)

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS members          -- alerts that fire, or whose end is
     ack_ms        INTEGER,
     flapping      INTEGER NOT NULL DEFAULT 0,
     flapping_told INTEGER NOT NULL DEFAULT 0,
+    quiet         TEXT NOT NULL DEFAULT '',    -- why people were not told when last looked; empty: they were
     PRIMARY KEY (rule, group_key)
 ) STRICT, WITHOUT ROWID;
 
@@ -153,6 +154,9 @@ SELECT count(*) AS n FROM turns WHERE rule = :rule AND group_key = :group_key AN
 
 -- name: prune_turns
 DELETE FROM turns WHERE at_ms <= :before_ms;
+
+-- name: mark_quiet
+UPDATE members SET quiet = :quiet WHERE rule = :rule AND group_key = :group_key AND quiet != :quiet;
 
 -- name: acknowledge
 UPDATE members SET acknowledged = severity, ack_who = :who, ack_reason = :reason, ack_ms = :now_ms
