@@ -172,7 +172,7 @@ class Teller:
         if any(entry.member.fires for entry in shown):
             channels = self._channels_of(shown)
             if why is Why.REPEAT:  # what still waits says the same
-                waiting = outbox.waiting_for(db, about["rule"], about["group_key"])
+                waiting = outbox.waiting_for(db, str(about["rule"]), str(about["group_key"]))
                 channels = tuple(channel for channel in channels if channel.endpoint not in waiting)
             outbox.put_about(db, about, channels)
             db.execute(SQL["put_telling"], {"bundle": bundle, "event_id": event_id})
