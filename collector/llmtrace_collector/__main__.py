@@ -33,7 +33,7 @@ from llmtrace_collector.pricing.pricer import Pricer
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import Change, changer
 from llmtrace_collector.receivers import Receivers
-from llmtrace_collector.report import report
+from llmtrace_collector.report import ailing, report
 from llmtrace_collector.schema.cluster import check_cluster
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
@@ -175,7 +175,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         receivers = Receivers(arguments.receivers - 1, _for_receivers(given), wal.look)
         writer.start()
         await _refuse_early(writer, arguments.clickhouse and given.address.shown)
-        watch, keepers = _watch(given), _keepers(given)
+        watch, keepers = _watch(given, wal), _keepers(given)
         status.refresh = partial(report, wal, writer, watch)
         doors = await Doors.open(
             wal,
@@ -223,7 +223,7 @@ def _listen(given: _Given) -> tuple[socket, socket | None]:
     return listener, bind("127.0.0.1", arguments.status_port, "--status-port") if given.reach.tls.cert else None
 
 
-def _watch(given: _Given) -> Watch:
+def _watch(given: _Given, wal: Wal) -> Watch:
     source = given.source
     return Watch(
         rules=source.found.rules if source else (),
@@ -235,6 +235,7 @@ def _watch(given: _Given) -> Watch:
         interval_s=given.arguments.watch_interval,
         post=Sender(given.gateway),
         changed=source.changed if source else None,
+        ailing=partial(ailing, wal),
         standby=gethostname() or "collector",
         lease_s=max(1.0, given.arguments.watch_lease),
     )

@@ -12,6 +12,10 @@ from llmtrace_collector.wal import Wal
 from llmtrace_collector.watch import Watch
 from llmtrace_collector.writer import Writer
 
+_PATIENCE_S = 60.0
+_LEAST_ROOM = 0.1
+"""Of the quota."""
+
 
 def report(wal: Wal, writer: Writer, watch: Watch) -> dict[str, Any]:
     """Sets the gauges of log, store and watch, and gives what `/readyz` shows of them."""
@@ -38,6 +42,25 @@ def report(wal: Wal, writer: Writer, watch: Watch) -> dict[str, Any]:
         "dead_letters": int(telemetry.values().get(("llmtrace_log_dead_letters", ()), 0)),
         "watch": _watch(watch),
     }
+
+
+def ailing(wal: Wal) -> dict[str, str]:
+    """What a person should look at, a sentence by what it concerns; '' where all is well."""
+    oldest = wal.oldest()
+    age_s = max(0.0, time.time() - oldest.number / 1e9) if oldest else 0.0
+    dead = int(telemetry.values().get(("llmtrace_log_dead_letters", ()), 0))
+    missing = sum(count for (_, term), count in _ledger().items() if term == "missing")
+    short = wal.room_bytes < _LEAST_ROOM * wal.limits.quota_bytes
+    return {
+        "backlog": f"Spans wait to be stored, the oldest for {age_s:,.0f} s." if age_s > _PATIENCE_S else "",
+        "room": f"The log has room for {wal.room_bytes:,} bytes more; then senders are refused." if short else "",
+        "dead_letters": f"{dead} dead letters wait in wal/dead: see llmtrace wal." if dead else "",
+        "missing": f"{missing:,.0f} acknowledged items cannot be found: see llmtrace wal check." if missing else "",
+    }
+
+
+def _ledger() -> dict[tuple[str, ...], float]:
+    return {labels: value for (name, labels), value in telemetry.values().items() if name == "llmtrace_ledger_items"}
 
 
 def _watch(watch: Watch) -> dict[str, Any]:

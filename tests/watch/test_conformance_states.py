@@ -22,7 +22,7 @@ from llmtrace_collector.watch.periods import Length, period_of
 from llmtrace_collector.watch.severity import Severity
 from llmtrace_collector.watch.states import Decision, Reason, Standing, State, decide
 from llmtrace_collector.watch.verdict import Verdict
-from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, run
+from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, rule, run
 
 Watching = Callable[[str], Any]
 ERRORS = "kind: threshold\nmeasure: error_rate\ngroup_by: [model]\nwindow: 5m\nabove: 10%\n"
@@ -188,6 +188,23 @@ def test_a_store_that_is_away_for_minutes_is_one_alert_and_moves_no_other(
     fail(engine, clock.now)
     run(watch)
     assert [(r.json["data"]["rule"], r.kind) for r in receiver.requests[3:]] == [("llmtrace.store", "alert.resolved")]
+
+
+def test_what_is_wrong_with_the_collector_itself_is_an_alert_after_minutes(
+    engine: Engine, make_watch: Any, receiver: Receiver, clock: Clock
+) -> None:
+    """To everybody there is, with what it concerns for a group; it ends when that is well again."""
+    wrong = {"backlog": "Spans wait to be stored, the oldest for 70 s.", "room": ""}
+    watch = make_watch(rule(receiver.url()), ailing=lambda: wrong)
+    for _ in range(6):
+        run(watch)
+        clock.advance(minutes=1)
+    [notice] = receiver.requests
+    assert (notice.json["data"]["rule"], notice.json["data"]["group"]) == ("llmtrace.collector", {"what": "backlog"})
+    assert notice.json["data"]["summary"] == wrong["backlog"]
+    wrong["backlog"] = ""
+    run(watch)
+    assert receiver.kinds() == ["alert.firing", "alert.resolved"]
 
 
 def test_a_new_group_is_left_alone_for_a_while(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.watch import load
 from llmtrace_collector.watch.measures import MEASURES, TABLES, Source
 from watch.helpers import NOON, SECRET, Clock, Engine, Receiver, run
@@ -268,6 +270,84 @@ def test_a_window_unlike_its_reference_has_drifted_and_one_like_it_has_not(
     run(watch)
     assert told(receiver) == [("firing", "critical", {})]
     assert "in the reference" in receiver.requests[0].json["data"]["summary"]
+
+
+PROMPTS = tuple(
+    f"please summarise invoice {n} of {m} for {c}" for n in range(9) for m in ("may", "june") for c in "abc"
+)
+SONGS = tuple(f"write sonnet {n} about {w} rivers under silver moonlight" for n in range(9) for w in ("wild", "calm"))
+AT_ONCE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "numbers": (
+        "measure: output_tokens_per_call",
+        {"output_tokens": tuple(Random(7).sample(range(100, 200), 100))},
+        {"output_tokens": tuple(Random(8).sample(range(150, 250), 100))},
+    ),
+    "categories": (
+        "category: operation",
+        {"operation": ("chat",) * 9 + ("embeddings",)},
+        {"operation": ("chat",) * 5 + ("embeddings",) * 5},
+    ),
+    "texts": ("text: prompts", {"input_preview": PROMPTS}, {"input_preview": SONGS}),
+}
+
+
+@pytest.mark.parametrize("case", AT_ONCE.values(), ids=AT_ONCE)
+def test_drift_is_told_with_the_call_that_makes_it_sure_and_ends_with_its_window(
+    engine: Engine, watching: Watching, receiver: Receiver, clock: Clock, case: tuple[str, Any, Any]
+) -> None:
+    """While the window is open; calls like those of the reference are no alarm, however often they are looked at."""
+    what, before, after = case
+    watch = watching(f"""
+        kind: drift
+        method: sequential
+        {what}
+        window: 1h
+        reference: 10h
+        arl0: 100000""")
+    start = NOON.replace(minute=0, second=0)
+
+    def called(at: datetime, count: int, columns: Any) -> None:
+        every = tuple(at + timedelta(seconds=n) for n in range(count))
+        engine.calls(at, count, **{"timestamp": every} | columns)
+
+    for hour in range(1, 11):
+        called(start - timedelta(hours=hour) + timedelta(minutes=7), 100, before)
+    clock.advance(minutes=10)
+    called(start, 100, before)
+    for _ in range(3):
+        run(watch)
+    assert told(receiver) == []
+    clock.advance(minutes=10)
+    called(start + timedelta(minutes=10), 400, after)
+    run(watch)
+    run(watch)
+    assert told(receiver) == [("firing", "critical", {})]
+    data = receiver.requests[0].json["data"]
+    assert "is not what it was in the 10h before" in data["summary"]
+    assert data["value"] >= data["limit"] == 1
+    clock.advance(minutes=60)
+    called(clock.now - timedelta(seconds=5), 5, before)
+    run(watch)
+    assert told(receiver)[1:] == [("resolved", "critical", {})]
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ("method: sequential", "rules[0].measure: write one of measure, category and text"),
+        ("method: sequential\nmeasure: calls", "rules[0].measure"),
+        ("method: sequential\nmeasure: latency\ntext: prompts", "rules[0].measure: write one of"),
+        ("method: sequential\ncategory: mood", "rules[0].category"),
+        ("method: sequential\ntext: thoughts", "rules[0].text"),
+        ("method: sequential\ntext: prompts\narl0: 5", "rules[0].arl0"),
+        ("method: sequential\ntext: prompts\nreference: 1y", "rules[0].reference"),
+        ("method: sequential\ncategory: model\ngroup_by: [model]", "rules[0].category: model is grouped"),
+        ("method: guess\nmeasure: latency_p95", "rules[0].method"),
+    ],
+)
+def test_a_mistake_in_sequential_drift_is_told_with_its_path(lines: str, path: str, watching: Watching) -> None:
+    with pytest.raises(ConfigError, match=re.escape(path)):
+        watching(f"kind: drift\n{lines}")
 
 
 def test_another_model_behind_an_alias_is_told_at_its_first_span_and_two_side_by_side_are_not(

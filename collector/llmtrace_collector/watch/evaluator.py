@@ -77,13 +77,16 @@ class Evaluator:
         explainer: Explainer | None = None,
         heard: Callable[[Transition], None] | None = None,
         decides: Callable[[], bool] = lambda: True,
+        ailing: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`explainer` finds out why an alert fires; `heard` is told of every transition, beside the journal.
 
+        `ailing` says what is wrong with the collector itself, a sentence by what it concerns, '' where all is well.
         `decides` is asked once everything is measured: false leaves all as it is, for another watch leads by now.
         """
         self._heard = heard
         self._decides = decides
+        self._ailing = ailing
         self._rules = {rule.name: rule for rule in rules}
         self._teller = Teller(rules=rules, policy=policy, dashboard_url=dashboard_url)
         self._engine = engine
@@ -238,6 +241,9 @@ class Evaluator:
         yield from own.faults(own.EVALUATION, failed, live.get(own.EVALUATION, ()), [*looked, *failed], now)
         crowded = {own.about_rule(o.rule): _crowded(o.rule) for o in found.outcomes if o.truncated}
         yield from own.faults(own.GROUPS, crowded, live.get(own.GROUPS, ()), looked, now)
+        ailing = {own.about_collector(what): why for what, why in self._ailing().items()}
+        wrong = {key: why for key, why in ailing.items() if why}
+        yield from own.faults(own.COLLECTOR, wrong, live.get(own.COLLECTOR, ()), ailing, now)
         for outcome in found.outcomes:
             if outcome.rule.patience.no_data is NoData.SEPARATE:
                 yield from own.silences(outcome.rule, outcome.silent, live.get(own.NO_DATA, ()), now)

@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from llmtrace_collector.watch.conditions import Anomaly, Budget, Change, Condition, Drift, Objective, Spend, Threshold
+from llmtrace_collector.watch.conditions import (
+    Anomaly,
+    Budget,
+    Change,
+    Condition,
+    Drift,
+    Objective,
+    Sequential,
+    Spend,
+    Threshold,
+)
 from llmtrace_collector.watch.conditions.anomaly import SCORE, Direction
 from llmtrace_collector.watch.conditions.budget import Burn
 from llmtrace_collector.watch.conditions.change import FIELDS
 from llmtrace_collector.watch.conditions.objective import SLOW
+from llmtrace_collector.watch.conditions.sequential import TEXTS
 from llmtrace_collector.watch.fields import Fields, number_of, one_of, seen
 from llmtrace_collector.watch.limit_fields import read_limits, seconds_of
 from llmtrace_collector.watch.measures import DIMENSIONS, MEASURES, TABLES, Source, Unit, source_of
@@ -162,8 +173,48 @@ def _score(fields: Fields) -> float | None:
     return found
 
 
+_METHODS = ("windows", "sequential")
+
+
+def _sequential(asked: Asked) -> Condition | None:
+    """Call by call: numbers by `measure`, categories by `category`, captured text by `text`."""
+    fields = asked.fields
+    given = [what for what in ("measure", "category", "text") if fields.get(what) is not None]
+    if len(given) != 1:
+        fields.wrong("measure", "write one of measure, category and text: what is looked at of each call")
+        return None
+    numbers = [name for name, measure in MEASURES.items() if measure.value]
+    choices = {
+        "measure": ("number", numbers, "a measure of single calls"),
+        "category": ("category", list(TABLES[Source.SPANS].columns), "something calls have"),
+        "text": ("text", list(TEXTS), "a captured text"),
+    }
+    what, known, told = choices[given[0]]
+    name = fields.choice(given[0], known, told)
+    window = fields.choice("window", _STEPS, "a window of drift", "1d")
+    reference = fields.duration("reference", "14d")
+    if fields.get("reference") is None:
+        reference = timedelta(days=14)
+    arl0 = fields.number("arl0", "10000", 10_000.0)
+    if arl0 is not None and not 100 <= arl0 <= 1e9:
+        fields.wrong("arl0", f"{seen(fields.get('arl0'))} is out of range; write 100 to 1000000000, such as 10000")
+        arl0 = None
+    if reference is not None and not timedelta(hours=1) <= reference <= _LONGEST_REFERENCE:
+        fields.wrong("reference", f"{seen(fields.get('reference'))} is out of range; write between 1h and 90d")
+        reference = None
+    if what == "category" and name in asked.dimensions:
+        fields.wrong("category", f"{name} is grouped or filtered by already: all calls of a group have the same")
+        name = None
+    if name is None or window is None or reference is None or arl0 is None:
+        return None
+    return Sequential(what=what, name=name, window=_STEPS[window], reference=reference, arl0=arl0)
+
+
 def _drift(asked: Asked) -> Condition | None:
     fields = asked.fields
+    method = fields.choice("method", _METHODS, "a way to compare", "windows")
+    if method == "sequential":
+        return _sequential(asked)
     known = [n for n, m in MEASURES.items() if (m.value or m.part) and Source.SPANS in m.sources()]
     name = fields.choice("measure", known, "a measure that drift can compare")
     window = fields.choice("window", _STEPS, "a window of drift", "1h")

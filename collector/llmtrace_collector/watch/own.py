@@ -5,6 +5,7 @@
 | `llmtrace.store` | | ClickHouse has not answered for five minutes |
 | `llmtrace.evaluation` | `{"rule": ...}` | a rule could not be evaluated for five minutes |
 | `llmtrace.groups` | `{"rule": ...}` | a rule has more groups than are watched |
+| `llmtrace.collector` | `{"what": ...}` | something is wrong with the collector itself, for five minutes |
 | `llmtrace.no_data` | `{"rule": ..., ...}` | a group has no figures any more, with `no_data: separate` |
 """
 
@@ -15,7 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from llmtrace_collector.watch.changes import Change
-from llmtrace_collector.watch.groups import EVERYTHING, group_key, group_of
+from llmtrace_collector.watch.groups import group_key, group_of
 from llmtrace_collector.watch.patience import NoData, Patience
 from llmtrace_collector.watch.rule import Rule
 from llmtrace_collector.watch.severity import Severity
@@ -33,6 +34,7 @@ STORE = "llmtrace.store"
 EVALUATION = "llmtrace.evaluation"
 GROUPS = "llmtrace.groups"
 NO_DATA = "llmtrace.no_data"
+COLLECTOR = "llmtrace.collector"
 KIND = "watch"
 PATIENCE_S = 300
 """A store that starts again and a query that fails once are no alert."""
@@ -43,13 +45,18 @@ def about_rule(rule: Rule) -> str:
     return group_key({"rule": rule.name})
 
 
+def about_collector(what: str) -> str:
+    """The group of an alert about the collector."""
+    return group_key({"what": what})
+
+
 def faults(
     name: str, why: Mapping[str, str], live: Iterable[Alert], looked_at: Iterable[str], now: datetime
 ) -> Iterator[Change]:
     """Changes of alerts of `name`: those in `why` are wrong, other live ones that were looked at are right again.
 
     Args:
-        name: `STORE`, `EVALUATION` or `GROUPS`.
+        name: `STORE`, `EVALUATION`, `GROUPS` or `COLLECTOR`.
         why: What is wrong, a sentence, by group key.
         live: The live alerts of `name`.
         looked_at: Group keys of which it is known now.
@@ -97,7 +104,7 @@ def orphans(live: Iterable[Alert], rules: Mapping[str, Rule]) -> Iterator[Change
     """Ends of alerts about rules that are gone, or that ask for something else now."""
     for alert in live:
         rule = rules.get(group_of(alert.key).get("rule", ""))
-        keeps = alert.rule == STORE or rule is not None
+        keeps = alert.rule in {STORE, COLLECTOR} or rule is not None
         if alert.rule == NO_DATA and rule is not None:
             keeps = rule.patience.no_data is NoData.SEPARATE
         if not keeps:
@@ -124,7 +131,7 @@ def _change(
 
 def channels_of(name: str, key: str, rules: Mapping[str, Rule]) -> tuple[Channel, ...]:
     """Whom an alert tells: the channels of its rule; of one of ours those of the rule it is about, or of all."""
-    if name.startswith(PREFIX) and key == EVERYTHING:
+    if name in {STORE, COLLECTOR}:
         return tuple(dict.fromkeys(channel for rule in rules.values() for channel in rule.channels))
     rule = rules.get(group_of(key).get("rule", "") if name.startswith(PREFIX) else name)
     return rule.channels if rule else ()

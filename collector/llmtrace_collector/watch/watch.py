@@ -31,7 +31,7 @@ from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from random import Random
 
@@ -78,6 +78,7 @@ class Watch:
         random: Random | None = None,
         post: Post | None = None,
         changed: Callable[[], RuleFile | None] | None = None,
+        ailing: Callable[[], Mapping[str, str]] = dict,
         standby: str = "",
         lease_s: float = TTL_S,
     ) -> None:
@@ -96,6 +97,7 @@ class Watch:
             random: Of event ids and jitter; the operating system's unless given.
             post: Makes an attempt; the network unless given, and of it public addresses only.
             changed: Asked before each evaluation for other rules; `RuleSource.changed`. None: never.
+            ailing: What is wrong with the collector, a sentence by what it concerns, '' where all is well.
             standby: This host's name, where other watches may be on the same store: one of them leads. Empty: this one
                 is alone.
             lease_s: How long the others wait after the leader was last heard of.
@@ -129,6 +131,7 @@ class Watch:
             counters=self._counters,
             explainer=Explainer(connect, self._counters),
             decides=self._standby.decides if self._standby else lambda: True,
+            ailing=ailing,
         )
         self._changed = changed
         self._deliverer = Deliverer(
