@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.detectors.reporting import line, share
-from llmtrace_collector.detectors.forecasts import ahead
+from llmtrace.forecasts import ahead
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llmtrace_collector.detectors import batches, budgets, bursts, forecasts, rates, season
+from llmtrace import forecasts
+from llmtrace_collector.detectors import batches, budgets, bursts, rates, season
 from llmtrace_collector.detectors.anomaly import AnomalyDetector
 from llmtrace_collector.detectors.categories import CategoricalDrift
 from llmtrace_collector.detectors.drift import NumericDrift

@@ -10,6 +10,7 @@ def paths(seeded: Seeded) -> dict[str, str]:
     call = next(span for span in seeded.seed.spans if span["is_call"])
     return {
         "overview": "",
+        "spend": "spend",
         "traces": "traces",
         "trace": f"trace?trace_id={call['trace_id']}&span={call['span_id']}",
         "alerts": "alerts",

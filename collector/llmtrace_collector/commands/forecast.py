@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llmtrace import forecasts
 from llmtrace_collector.commands import series_files
 from llmtrace_collector.commands.series_files import SeriesFile
 from llmtrace_collector.commands.terminal import guarded, say
-from llmtrace_collector.detectors import forecasts
 from llmtrace_collector.errors import ConfigError
 
 HOUR_S, DAY_S = 3600.0, 86400.0

@@ -55,6 +55,63 @@ def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
     return _finish(bars.encode(tooltip=_tooltip("spend", "without price")), palette)
 
 
+def stacked(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """Dollars per bucket, stacked by `what` in the `order` of values, the last of them in the colour of all others.
+
+    `rows` have bucket_ms, what and cost_usd; what is not in `order` is left out.
+    """
+    colours = dict(zip(order, _colours(len(order), palette), strict=True))
+    values: list[dict[str, Any]] = []
+    tops: dict[int, float] = {}
+    for what in order:
+        for row in sorted((r for r in rows if r["what"] == what), key=lambda r: int(r["bucket_ms"])):
+            bucket, amount = int(row["bucket_ms"]), max(float(row["cost_usd"] or 0), 0.0)
+            low = tops.get(bucket, 0.0)
+            tops[bucket] = low + amount
+            told = {"what": what or UNNAMED, "spend": figures.money(row["cost_usd"]), "low": low, "high": low + amount}
+            values.append(_where(row, window, zone) | told)
+    scale = alt.Scale(domain=[what or UNNAMED for what in order], range=list(colours.values()))
+    color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
+    axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
+    bars = _bars(values, color, axis, _x("start", window, zone), palette)
+    return _finish(bars.encode(tooltip=_tooltip("what", "spend")), palette)
+
+
+UNNAMED = "(none given)"
+"""In the place of an empty value."""
+
+
+def _colours(count: int, palette: Palette) -> list[str]:
+    """The first ones of the palette, and for the last value that of all others where there are more than it has."""
+    return [*palette.categories[: max(count - 1, 1)], palette.other][:count] if count > 1 else [palette.categories[0]]
+
+
+def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.LayerChart:
+    """Dollars added up over the days of a month: what was spent, and from today on what is expected, with its 80 %.
+
+    `points` have day (1 to 31), kind ("spent" or "expected"), usd, low and high, and told (a text).
+    """
+    x = alt.X(
+        "day:Q",
+        scale=alt.Scale(domain=[0, len(zone_days)], nice=False, zero=False),
+        axis=alt.Axis(title=None, values=[1, 8, 15, 22, len(zone_days)], format="d", grid=False),
+    )
+    y = alt.Y("usd:Q", axis=alt.Axis(title=None, format="$,.3~r", tickCount=4), scale=alt.Scale(zero=True))
+    base = alt.Chart(alt.InlineData(values=list(points)))
+    band = base.transform_filter("datum.kind === 'expected'").mark_area(opacity=0.2, color=palette.categories[0], aria=False)
+    color = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["spent", "expected"], range=[palette.categories[0], palette.other]),
+        legend=_legend(palette),
+    )
+    dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=["spent", "expected"], range=[[1, 0], [4, 3]]), legend=None)
+    line = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=color, strokeDash=dash)
+    dots = base.mark_point(filled=True, size=16).encode(
+        x=x, y=y, color=color, tooltip=[alt.Tooltip("date:N"), alt.Tooltip("told:N", title="in all")]
+    )
+    return _finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
+
+
 def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
     """Lines of p50, p95 and p99; a logarithmic axis where they lie far apart."""
     names = ("p50", "p95", "p99")
@@ -153,9 +210,11 @@ def _bars(values: list[dict[str, Any]], color: Any, axis: alt.Axis, x: alt.X, pa
     )
 
 
-def _legend(palette: Palette) -> alt.Legend:
+def _legend(palette: Palette, *, columns: int = 0) -> alt.Legend:
     return alt.Legend(
         title=None,
+        columns=columns or alt.Undefined,
+        labelLimit=150,
         orient="top",
         direction="horizontal",
         labelColor=palette.muted,

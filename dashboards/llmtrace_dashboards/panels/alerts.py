@@ -20,7 +20,7 @@ from llmtrace_dashboards.state.view import View, parse
 
 Event = Mapping[str, Any]
 _TONES: dict[str, Tone] = {"firing": "error", "pending": "warn", "resolved": "good", "inactive": "off"}
-_OUTCOMES: dict[str, Tone] = {"delivered": "good", "retry": "warn", "failed": "error"}
+_OUTCOMES: dict[str, Tone] = {"delivered": "good", "retry": "warn", "failed": "error", "held": "off"}
 _LISTED = 3
 """Firing alerts named in the strip; more are counted."""
 

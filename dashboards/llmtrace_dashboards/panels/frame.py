@@ -23,6 +23,7 @@ from llmtrace_dashboards.state.view import View
 _NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environment", "status": "status"}
 _ENTRIES = (
     ("", "Overview", ":material/monitoring:"),
+    ("spend", "Spend", ":material/payments:"),
     ("traces", "Traces", ":material/account_tree:"),
     ("alerts", "Alerts", ":material/notifications:"),
 )

@@ -2,7 +2,8 @@
 
     p project   r 15m|1h|6h|24h|7d|30d   from, to epoch ms (both or none; they win over r)   tz IANA zone
     env, svc, model, user   repeatable   status ok|error   q a filter by the grammar of `llmtrace.filters`
-    cmp prev|week|off   grain trace|span   sort newest|slowest|dearest   before paging cursor
+    cmp prev|week|off   by what spend is split by   grain trace|span   sort newest|slowest|dearest
+    before paging cursor
     trace_id 32 hex digits   span 16 hex digits   a id of an alert   live 1
 
 `project` is read as `p`, and `has=name:value` as terms of `q`: the links of alert webhooks spell them so.
@@ -26,6 +27,8 @@ STATUSES = ("ok", "error")
 SORTS = ("newest", "slowest", "dearest")
 GRAINS = ("trace", "span")
 COMPARISONS = ("prev", "week", "off")
+GROUPS = ("model", "feature", "team", "user", "service", "environment", "provider", "prompt_version", "project")
+"""What spend can be split by: words of the filter grammar."""
 FILTERS = ("model", "user", "svc", "env", "status")
 """The fields of a view that narrow which spans are meant."""
 
@@ -61,6 +64,8 @@ class View:
     """Further terms, as `filters.render` writes them."""
     cmp: str = "prev"
     """What figures are compared with: the period before, the same time a week before, or nothing."""
+    by: str = "model"
+    """What spend is split by."""
     grain: str = "trace"
     """What a row of a list is."""
     sort: str = "newest"
@@ -129,7 +134,7 @@ class View:
         out |= {name: list(values) for name, values in self.filters.items()}
         single = {"q": self.q, "tz": self.tz, "before": self.before, "trace_id": self.trace_id, "span": self.span}
         single |= {"a": self.alert, "live": "1" if self.live else ""}
-        for name, default in (("cmp", "prev"), ("grain", "trace"), ("sort", "newest")):
+        for name, default in (("cmp", "prev"), ("by", "model"), ("grain", "trace"), ("sort", "newest")):
             single[name] = "" if getattr(self, name) == default else getattr(self, name)
         return out | {name: [value] for name, value in single.items() if value}
 
@@ -163,6 +168,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> tuple[View, tuple[str, ...]]:
         user=many("user", _is_text),
         status=many("status", STATUSES.__contains__),
         cmp=one("cmp", COMPARISONS.__contains__, "prev"),
+        by=one("by", GROUPS.__contains__, "model"),
         grain=one("grain", GRAINS.__contains__, "trace"),
         sort=one("sort", SORTS.__contains__, "newest"),
         before=one("before", _CURSOR.fullmatch),

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from llmtrace_collector.detectors import forecasts
+from llmtrace import forecasts
 from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
 from llmtrace_collector.watch.groups import EVERYTHING, group_key, group_of
 from llmtrace_collector.watch.measures import MEASURES, Source, Unit, kept_in

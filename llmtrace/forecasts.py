@@ -5,6 +5,7 @@ their weekday, the latest weighing most. What is left of a day or month is the s
 method would have missed by, over as many days, started on each past day (rolling origin); where history is short, the
 variance of daily residuals, with their correlation from day to day, stands in, and the wider of the two counts.
 Source: weekday means as in the classical decomposition; Hyndman & Athanasopoulos, Forecasting (3rd ed.), 5.8 and 13.
+For the watch and the app, which have numpy and scipy.
 Assumes no launch and no price change ahead. Units: those of the amounts. Cost: about 5 ms for a year of days.
 """
 

@@ -1,0 +1,53 @@
+"""Where the money goes: by hour, by what it is for, by trace; costs found later are in every sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from llmtrace_dashboards.queries.query import Query, bounds, filters
+from llmtrace_dashboards.queries.sources import Source, kept, table
+from llmtrace_dashboards.state.ranges import HOUR_MS, Window
+from llmtrace_dashboards.state.view import View
+
+REST = "\N{HORIZONTAL ELLIPSIS} all others"
+"""In the place of all values but the dearest."""
+
+HISTORY_DAYS = 120
+"""What a forecast learns from."""
+
+_LISTED = 50
+_MOST_ROWS = 2_000
+
+
+def hours(view: View, now_ms: int, zone: tzinfo) -> Query:
+    """Dollars by hour since `HISTORY_DAYS` before today, from the rollup, by those filters that it knows."""
+    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone)
+    first = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=HISTORY_DAYS)
+    window = Window(start_ms=int(first.timestamp() * 1000), end_ms=now_ms // HOUR_MS * HOUR_MS + HOUR_MS)
+    return Query(name="spend_hours", params=bounds(window) | kept(view, Source.HOURS), instead=table(view))
+
+
+def by_group(view: View, window: Window, group: str) -> Query:
+    """Dollars, calls and calls without a price by value of `group`, dearest first, all over the range."""
+    return _by(view, window, group, top=(), bucket_ms=2**62, limit=_LISTED)
+
+
+def over_time(view: View, window: Window, group: str, top: Sequence[str]) -> Query:
+    """The same by bucket of the window's `bucket_ms`, of the values in `top`, and `REST`."""
+    return _by(view, window, group, top=top, bucket_ms=window.bucket_ms, limit=_MOST_ROWS)
+
+
+def tree(view: View, window: Window) -> Query:
+    """Dollars by project, model and feature, of which `what` has a line each: the dearest."""
+    return _by(view, window, "tree", top=(), bucket_ms=2**62, limit=100)
+
+
+def a_trace(view: View, window: Window) -> Query:
+    """One row: how many traces cost something, and the median and 95 % quantile of what one costs."""
+    return Query(name="spend_traces", params=bounds(window) | filters(view))
+
+
+def _by(view: View, window: Window, group: str, *, top: Sequence[str], bucket_ms: int, limit: int) -> Query:
+    more = {"group": group, "top": list(top), "rest": REST, "bucket_ms": bucket_ms, "limit": limit}
+    return Query(name="spend_by", params=bounds(window) | filters(view) | more)
