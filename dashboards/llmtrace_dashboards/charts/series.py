@@ -98,7 +98,9 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
     )
     y = alt.Y("usd:Q", axis=alt.Axis(title=None, format="$,.3~r", tickCount=4), scale=alt.Scale(zero=True))
     base = alt.Chart(alt.InlineData(values=list(points)))
-    band = base.transform_filter("datum.kind === 'expected'").mark_area(opacity=0.2, color=palette.categories[0], aria=False)
+    band = base.transform_filter("datum.kind === 'expected'").mark_area(
+        opacity=0.2, color=palette.categories[0], aria=False
+    )
     color = alt.Color(
         "kind:N",
         scale=alt.Scale(domain=["spent", "expected"], range=[palette.categories[0], palette.other]),
