@@ -189,7 +189,7 @@ def explain(visit: Visit, url: str, runs: int) -> Iterator[Step]:
         visit.page.goto(f"{url}/latency?r=24h")
         visit.page.evaluate(WATCH)
         visit.wait()
-        chart = visit.page.locator(".st-key-heatmap canvas, .st-key-chart_heatmap canvas").first
+        chart = visit.page.locator(".st-key-chart_heatmap_latency").locator("canvas.marks, svg.marks").first
         box = chart.bounding_box()
         if box is None:
             return

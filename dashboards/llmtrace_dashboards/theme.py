@@ -54,6 +54,11 @@ DARK = Palette(
     other="#8A94A3",
 )
 
+SEQUENTIAL = (
+    *("#F1F6FC", "#DCE9F8", "#BFD7F1", "#9CC1E8", "#74A7DC", "#4C8CCD", "#2B71B9", "#15579F", "#0A3F7F", "#062A5C"),
+)
+"""Of even steps in luminance, from little to much; the other way round on dark."""
+
 SANS = "Inter, system-ui, sans-serif"
 MONO = "'JetBrains Mono', ui-monospace, monospace"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
-from llmtrace_dashboards.state.view import COMPARISONS, GRAINS, SORTS, View, parse
+from llmtrace_dashboards.state.view import COMPARISONS, GRAINS, GROUPS, SORTS, View, parse
 
 texts = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40).filter(str.isprintable)
 several = st.frozensets(texts, max_size=4).map(lambda found: tuple(sorted(found)))
@@ -37,6 +37,8 @@ def views(draw: st.DrawFn) -> View:
         q=draw(st.sampled_from(["", "is:refused", 'feature:a:b latency>2.5s tag:"ü 😀" -user:x "two words"'])),
         cmp=draw(st.sampled_from(COMPARISONS)),
         grain=draw(st.sampled_from(GRAINS)),
+        sel=draw(st.sampled_from(["", "latency:1795340000000-1795343600000:0.5-4", "cost:0-1:0-0.01"])),
+        by=draw(st.sampled_from(GROUPS)),
         alert=draw(st.sampled_from(["", "alr_01-x"])),
         status=draw(st.sampled_from([(), ("ok",), ("error",), ("error", "ok")])),
         sort=draw(st.sampled_from(SORTS)),
@@ -103,6 +105,10 @@ def test_any_url_gives_a_view_that_survives_in_turn(params: dict[str, list[str]]
         {"has": ["refusals:no"]},
         {"has": ["latency_above:1e3"]},
         {"has": ["feature"]},
+        {"sel": ["latency:9-1:0-1"]},
+        {"sel": ["cost:1-9:2-1"]},
+        {"sel": ["mood:1-9:0-1"]},
+        {"q": ["latency>fast"]},
     ],
 )
 def test_a_bad_value_falls_back_to_the_default_with_one_notice(params: dict[str, list[str]]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
+from llmtrace.shares import Share, Totals
 from llmtrace_collector.explain.changes import Sums, Value
-from llmtrace_collector.explain.shares import Share, Totals
 
 SIZES = (2, 3, 3, 5, 8, 20, 100, 1_000)
 """Values by attribute, of Zipf's law."""

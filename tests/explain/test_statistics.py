@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from explain import simulated
-from llmtrace_collector.explain import changes, shares
+from llmtrace import shares
+from llmtrace.shares import Share, Totals
+from llmtrace_collector.explain import changes
 from llmtrace_collector.explain.changes import NOTHING, Sums
 from llmtrace_collector.explain.onset import onset
-from llmtrace_collector.explain.shares import Share, Totals
 
 ATTRIBUTES = len(simulated.SIZES)
 RUNS = 300

@@ -11,6 +11,7 @@ def paths(seeded: Seeded) -> dict[str, str]:
     return {
         "overview": "",
         "spend": "spend",
+        "latency": "latency",
         "traces": "traces",
         "trace": f"trace?trace_id={call['trace_id']}&span={call['span_id']}",
         "alerts": "alerts",

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from llmtrace_collector.explain.shares import FALSE_CLAIMS, LEAST_CALLS, LEAST_EFFECT, adjusted
+from llmtrace.shares import FALSE_CLAIMS, LEAST_CALLS, LEAST_EFFECT, adjusted
 
 LEAST_CHANGE = 0.1
 """Of what was before: a smaller change is none to explain."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from llmtrace_collector.explain import changes, sentences, shares
+from llmtrace import shares
+from llmtrace_collector.explain import changes, sentences
 from llmtrace_collector.explain.attributes import ATTRIBUTES, BY_NAME, LONGEST_VALUE, Attribute
 from llmtrace_collector.explain.changes import Sums
 from llmtrace_collector.explain.explanation import Cause, Explanation

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from llmtrace.shares import LEAST_CALLS, Finding
 from llmtrace_collector.channels.text import fit
 from llmtrace_collector.explain.attributes import BY_NAME
 from llmtrace_collector.explain.changes import Contribution, Split, Sums, significant, split
 from llmtrace_collector.explain.measures import Amount, Quantile
 from llmtrace_collector.explain.question import Question
-from llmtrace_collector.explain.shares import LEAST_CALLS, Finding
 from llmtrace_collector.explain.times import told
 
 _LONGEST_SHOWN = 80

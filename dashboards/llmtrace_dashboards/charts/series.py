@@ -12,8 +12,9 @@ from typing import Any
 import altair as alt
 
 from llmtrace_dashboards import figures
+from llmtrace_dashboards.state.box import Box
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, MINUTE_MS, Window
-from llmtrace_dashboards.theme import SANS, Palette
+from llmtrace_dashboards.theme import SANS, SEQUENTIAL, Palette
 
 HEIGHT = 180
 Rows = Sequence[Mapping[str, Any]]
@@ -112,6 +113,76 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
         x=x, y=y, color=color, tooltip=[alt.Tooltip("date:N"), alt.Tooltip("told:N", title="in all")]
     )
     return _finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
+
+
+def failures(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """Bars of failed calls per bucket, by `what` in the `order` of values, the last in the colour of all others."""
+    values: list[dict[str, Any]] = []
+    tops: dict[int, int] = {}
+    for what in order:
+        for row in (r for r in rows if r["what"] == what):
+            bucket, calls = int(row["bucket_ms"]), int(row["calls"])
+            low = tops.get(bucket, 0)
+            tops[bucket] = low + calls
+            told = {"what": what or UNNAMED, "failed": figures.count(calls), "low": low, "high": low + calls}
+            values.append(_where(row, window, zone) | told)
+    scale = alt.Scale(domain=[what or UNNAMED for what in order], range=_colours(len(order), palette))
+    color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
+    axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
+    bars = _bars(values, color, axis, _x("start", window, zone), palette)
+    return _finish(bars.encode(tooltip=_tooltip("what", "failed")), palette)
+
+
+def heatmap(
+    rows: Rows, figure: str, window: Window, zone: tzinfo, palette: Palette, *, steps: int, box: Box | None = None
+) -> alt.LayerChart:
+    """How many calls took how long, or cost how much: darker is more; a box can be drawn on it, named `box`.
+
+    Rows have bucket_ms, step (of `steps` an octave, of seconds or dollars), calls and errors.
+    """
+    shown = figures.money if figure == "cost" else lambda seconds: figures.duration(seconds * 1e9)
+    values = []
+    for row in rows:
+        low, high = (2.0 ** ((int(row["step"]) + more) / steps) for more in (0, 1))
+        told = {"between": f"{shown(low)} and {shown(high)}", "failed": figures.count(int(row["errors"]))}
+        values.append(_where(row, window, zone) | told | {"low": low, "high": high, "calls": int(row["calls"])})
+    label = "format(datum.value, '$.3~g')" if figure == "cost" else _LABEL
+    scale = alt.Scale(type="log", nice=False)
+    y = alt.Y("low:Q", scale=scale, axis=alt.Axis(title=None, labelExpr=label, tickCount=5, grid=False))
+    dark = palette.background != "#FFFFFF"
+    ramp = alt.Scale(type="sqrt", range=list(reversed(SEQUENTIAL)) if dark else list(SEQUENTIAL[1:]))
+    base = alt.Chart(alt.InlineData(values=values)).mark_rect(aria=False)
+    cells = base.encode(
+        x=_x("start", window, zone),
+        x2="end",
+        y=y,
+        y2="high:Q",
+        color=alt.Color("calls:Q", scale=ramp, legend=None),
+        tooltip=_tooltip("between", "calls", "failed"),
+    )
+    brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
+    drawn = alt.selection_interval(name="box", encodings=["x", "y"], mark=brush)
+    layers = [cells.add_params(drawn)]
+    if box and box.figure == figure:
+        corner = {
+            "start": _wall(box.window.start_ms, zone),
+            "end": _wall(box.window.end_ms, zone),
+            "low": max(box.low, 1e-9),
+            "high": box.high,
+        }
+        edge = alt.Chart(alt.InlineData(values=[corner])).mark_rect(
+            fillOpacity=0, stroke=palette.warn, strokeWidth=2, clip=True, aria=False
+        )
+        layers.append(edge.encode(x="start:Q", x2="end", y=alt.Y("low:Q", scale=scale), y2="high:Q"))
+    return _finish(alt.layer(*layers), palette)
+
+
+def instant(wall_ms: float, zone: tzinfo) -> int:
+    """The instant of a place on the axis of time: `_wall` turned around."""
+    guess = int(wall_ms)
+    for _ in range(2):  # the offset there, not here: over a change of daylight-saving time
+        guess = int(wall_ms) - (_wall(guess, zone) - guess)
+    return guess
 
 
 def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:

@@ -24,6 +24,7 @@ _NAMES = {"model": "model", "user": "user", "svc": "service", "env": "environmen
 _ENTRIES = (
     ("", "Overview", ":material/monitoring:"),
     ("spend", "Spend", ":material/payments:"),
+    ("latency", "Latency", ":material/speed:"),
     ("traces", "Traces", ":material/account_tree:"),
     ("alerts", "Alerts", ":material/notifications:"),
 )
@@ -67,7 +68,7 @@ def _current(view: View) -> Current:
 
 
 def _sidebar(view: View) -> None:
-    kept = replace(view, trace_id="", span="", before="")
+    kept = replace(view, trace_id="", span="", before="", sel="")
     with st.sidebar:
         st.markdown("## llmtrace")
         for path, label, icon in _ENTRIES:

@@ -4,7 +4,7 @@
     env, svc, model, user   repeatable   status ok|error   q a filter by the grammar of `llmtrace.filters`
     cmp prev|week|off   by what spend is split by   grain trace|span   sort newest|slowest|dearest
     before paging cursor
-    trace_id 32 hex digits   span 16 hex digits   a id of an alert   live 1
+    sel a box on a heatmap (`box`)   trace_id 32 hex digits   span 16 hex digits   a id of an alert   live 1
 
 `project` is read as `p`, and `has=name:value` as terms of `q`: the links of alert webhooks spell them so.
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from zoneinfo import available_timezones
 
 from llmtrace import filters as grammar
-from llmtrace_dashboards.state import having
+from llmtrace_dashboards.state import box, having
 from llmtrace_dashboards.state.ranges import DAY_MS, DEFAULT, LATEST_MS, LONGEST_MS, RELATIVE, Window, ending_at
 
 STATUSES = ("ok", "error")
@@ -71,6 +71,8 @@ class View:
     sort: str = "newest"
     before: str = ""
     """Paging cursor of the newest-first list: `<epoch ns>-<id>` of the last row of the page before."""
+    sel: str = ""
+    """A box on a heatmap, as `box.parse` reads it."""
     trace_id: str = ""
     span: str = ""
     alert: str = ""
@@ -133,7 +135,7 @@ class View:
             out["r"] = [self.relative]
         out |= {name: list(values) for name, values in self.filters.items()}
         single = {"q": self.q, "tz": self.tz, "before": self.before, "trace_id": self.trace_id, "span": self.span}
-        single |= {"a": self.alert, "live": "1" if self.live else ""}
+        single |= {"sel": self.sel, "a": self.alert, "live": "1" if self.live else ""}
         for name, default in (("cmp", "prev"), ("by", "model"), ("grain", "trace"), ("sort", "newest")):
             single[name] = "" if getattr(self, name) == default else getattr(self, name)
         return out | {name: [value] for name, value in single.items() if value}
@@ -172,6 +174,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> tuple[View, tuple[str, ...]]:
         grain=one("grain", GRAINS.__contains__, "trace"),
         sort=one("sort", SORTS.__contains__, "newest"),
         before=one("before", _CURSOR.fullmatch),
+        sel=one("sel", box.parse),
         trace_id=one("trace_id", _TRACE_ID.fullmatch),
         span=one("span", _SPAN_ID.fullmatch),
         alert=one("a", _ALERT.fullmatch),

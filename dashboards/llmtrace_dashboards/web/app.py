@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from llmtrace_dashboards.pages import alerts, overview, spend, trace, traces
+from llmtrace_dashboards.pages import alerts, latency, overview, spend, trace, traces
 from llmtrace_dashboards.panels import navigation
 
 
@@ -28,6 +28,7 @@ def main() -> None:
         "": st.Page(overview.show, title="Overview", default=True),
         "overview": st.Page(_home, title="Overview", url_path="overview", visibility="hidden"),
         "spend": st.Page(spend.show, title="Spend", url_path="spend"),
+        "latency": st.Page(latency.show, title="Latency & reliability", url_path="latency"),
         "traces": st.Page(traces.show, title="Traces", url_path="traces"),
         "trace": st.Page(trace.show, title="Trace", url_path="trace", visibility="hidden"),
         "alerts": st.Page(alerts.show, title="Alerts", url_path="alerts"),
