@@ -9,35 +9,32 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socket import gethostname, socket
 from typing import TYPE_CHECKING
 
-from llmtrace_collector import tls
+from llmtrace_collector import storing, tls
 from llmtrace_collector.access.guard import Guard
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.channels import Allowed, Gateway, Sender
-from llmtrace_collector.database import DATABASE, Address, connect
+from llmtrace_collector.database import Address
 from llmtrace_collector.doors import Doors, Reach, guard_of
-from llmtrace_collector.errors import ConfigError, StoreDownError
+from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.gate import Gate
-from llmtrace_collector.names import CLICKHOUSE_PASSWORD
 from llmtrace_collector.pricing.pricer import Pricer
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import Change, changer
 from llmtrace_collector.receivers import Receivers
 from llmtrace_collector.report import ailing, report
-from llmtrace_collector.schema.cluster import check_cluster
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
-from llmtrace_collector.store.users import OWNER
+from llmtrace_collector.storing import Storing
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
 from llmtrace_collector.upkeep.audit import AuditCopy
@@ -48,6 +45,7 @@ from llmtrace_collector.wal.wal import recover_receiver
 from llmtrace_collector.watch import RuleSource, Watch
 from llmtrace_collector.watch.desk import Desk
 from llmtrace_collector.watch.policy import Policy
+from llmtrace_collector.watch.rule_desk import RuleDesk
 from llmtrace_collector.writer import Writer
 
 if TYPE_CHECKING:
@@ -69,11 +67,8 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--http-port", type=int, default=4318)
     parser.add_argument("--grpc-port", type=int, default=4317)
-    parser.add_argument("--store-url", default="http://127.0.0.1:8123", help="the embedded store")
+    storing.add_to(parser)
     parser.add_argument("--store-timeout", type=float, default=30.0, help="seconds to wait for an answer to an insert")
-    parser.add_argument("--clickhouse", default="", help="a ClickHouse server instead of the embedded store")
-    parser.add_argument("--cluster", default="", help="the cluster of which that server is a node")
-    parser.add_argument("--user", default="", help="the user on that server; its password is in the environment")
     parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
     parser.add_argument("--notify-allow", default="", help="where alerts may go though it is not public")
     parser.add_argument("--retention", type=Path, help="how long data is kept, YAML")
@@ -122,7 +117,7 @@ class _Given:
     kept: Sequence[retention.Setting]
     reach: Reach
     guard: Guard
-    address: Address
+    storing: Storing
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> _Given:
@@ -143,7 +138,7 @@ class _Given:
             kept=retention.load(arguments.retention) if arguments.retention else [],
             reach=reach,
             guard=guard_of(folder, reach),
-            address=_address(arguments, folder),
+            storing=Storing.of(arguments, folder),
         )
 
     @property
@@ -151,11 +146,15 @@ class _Given:
         """Several processes receive on the same ports."""
         return bool(self.arguments.receivers > 1)
 
-    def connect(self, *, database: str | None = DATABASE, timeout_s: float = 30.0) -> Client:
-        """A client; the key of the embedded store is sent only while a store of this folder is running."""
-        if not self.arguments.clickhouse and not self.folder.store_is_running():
-            raise StoreDownError(f"no store of the data folder {self.folder.path} is running")
-        return connect(self.address, database=database, timeout_s=timeout_s)
+    @property
+    def address(self) -> Address:
+        """Of ClickHouse."""
+        return self.storing.address
+
+    @property
+    def connect(self) -> Callable[..., Client]:
+        """See `Storing`."""
+        return self.storing.connect
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -183,6 +182,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             guard=given.guard,
             keys=Register(folder),
             desk=Desk(folder=folder),
+            rule_desk=RuleDesk(folder=folder, file=arguments.rules, connect=given.connect),
             reach=given.reach,
             listener=listener,
             grpc_port=arguments.grpc_port,
@@ -228,6 +228,7 @@ def _watch(given: _Given, wal: Wal) -> Watch:
     return Watch(
         rules=source.found.rules if source else (),
         channels=source.found.channels if source else (),
+        default=source.found.default if source else (),
         policy=source.found.policy if source else Policy(),
         connect=given.connect,
         state_path=given.folder.watch,
@@ -270,18 +271,8 @@ def _for_receivers(given: _Given) -> list[str]:
     told += ["--wal-patience", str(arguments.wal_patience)]
     told += [*reach.tls.arguments, *(["--anyone"] if reach.anyone else [])]
     told += ["--redact", arguments.redact, "--redact-level", arguments.redact_level]
+    told += [*given.storing.arguments, *(["--rules", str(arguments.rules)] if arguments.rules else [])]
     return [*told, "--cors-origins", arguments.cors_origins]
-
-
-def _address(arguments: argparse.Namespace, folder: DataFolder) -> Address:
-    if arguments.clickhouse:
-        password = os.environ.get(CLICKHOUSE_PASSWORD, "")
-        return Address.parse(
-            arguments.clickhouse, username=arguments.user, password=password, cluster=check_cluster(arguments.cluster)
-        )
-    if arguments.cluster:
-        raise ConfigError("--cluster needs --clickhouse: the embedded store is one node and no cluster")
-    return Address.parse(arguments.store_url, username=OWNER, password=folder.store_key())
 
 
 async def _refuse_early(writer: Writer, server: str) -> None:

@@ -29,6 +29,7 @@ from llmtrace_collector.status import Status
 from llmtrace_collector.tls import RENEWED_WITHIN_S, Tls
 from llmtrace_collector.wal import Appender
 from llmtrace_collector.watch.desk import Desk
+from llmtrace_collector.watch.rule_desk import RuleDesk
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,7 @@ class Doors:
         guard: Guard,
         keys: Register,
         desk: Desk,
+        rule_desk: RuleDesk,
         reach: Reach,
         listener: socket.socket,
         grpc_port: int,
@@ -117,7 +119,7 @@ class Doors:
         door = Door(wal, guard=guard, hosts=LOCAL_NAMES if reach.only_this_machine else (), change=change)
         context, credentials = reach.tls.context(), reach.tls.grpc_credentials()
         stop_grpc = await serve_grpc(door, reach.host, grpc_port, shared=shared, credentials=credentials)
-        receiver = HttpReceiver(door, status, origins, Admin(door, keys, desk))
+        receiver = HttpReceiver(door, status, origins, Admin(door, keys, desk, rule_desk))
         server = http_server(
             receiver,
             context=context,

@@ -2,6 +2,8 @@
 
     CollectorError
       ConfigError       the operator must change something: exit code 2, one sentence
+        ConflictError        what is asked for stands against what is there
+      BusyError         it is done for another just now; the same may be asked again
       StoreError        ClickHouse said no
         StoreDownError       retryable: not reachable, overloaded, out of room; the WAL holds
         StoreRefusedError    permanent: password, version, a schema newer than this code
@@ -19,6 +21,14 @@ class CollectorError(Exception):
 
 class ConfigError(CollectorError):
     """An option, file or folder is wrong; the operator must change it."""
+
+
+class ConflictError(ConfigError):
+    """Well formed, but something that is there stands against it."""
+
+
+class BusyError(CollectorError):
+    """It is done for another just now; the same may be asked again."""
 
 
 class StoreError(CollectorError):

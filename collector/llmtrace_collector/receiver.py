@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from llmtrace_collector import telemetry, tls
+from llmtrace_collector import storing, telemetry, tls
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.doors import Doors, Reach, guard_of
 from llmtrace_collector.folder import DataFolder, made
@@ -19,10 +19,12 @@ from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.serving import bind, run
 from llmtrace_collector.status import Status
+from llmtrace_collector.storing import Storing
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.wal import ReceiverLog, WalLimits
 from llmtrace_collector.wal.places import receiver_folder
 from llmtrace_collector.watch.desk import Desk
+from llmtrace_collector.watch.rule_desk import RuleDesk
 
 
 def main() -> int:
@@ -39,6 +41,8 @@ def main() -> int:
     parser.add_argument("--anyone", action="store_true", help="whoever can reach us may send")
     parser.add_argument("--redact", default="off", help="off, mask or drop-content")
     parser.add_argument("--redact-level", default="personal", help="what is looked for")
+    parser.add_argument("--rules", type=Path, help="the alert rules, YAML")
+    storing.add_to(parser)
     tls.add_to(parser)
     arguments = parser.parse_args()
     return run(f"receiver-{arguments.number}", lambda: _serve(arguments))
@@ -62,6 +66,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             guard=guard_of(folder, reach),
             keys=Register(folder),
             desk=Desk(folder=folder),
+            rule_desk=RuleDesk(folder=folder, file=arguments.rules, connect=Storing.of(arguments, folder).connect),
             reach=reach,
             listener=listener,
             grpc_port=arguments.grpc_port,

@@ -88,7 +88,7 @@ def test_an_administrator_makes_lists_and_revokes_keys_and_the_store_tells_who_d
         ("POST", "/api/v1/keys", {"name": "x", "scopes": ["all"]}, 400, "is not a scope"),
         ("POST", "/api/v1/keys", b" " * 70_000, 413, "larger than"),
         ("DELETE", "/api/v1/keys/nobody", None, 404, "there is no key"),
-        ("GET", "/api/v1/rules", None, 404, "all there is"),
+        ("GET", "/api/v1/rulers", None, 404, "all there is"),
     ],
 )
 def test_what_cannot_be_done_is_answered_by_a_sentence(stack: Stack, case: tuple[Any, ...]) -> None:

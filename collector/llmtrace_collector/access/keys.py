@@ -36,7 +36,7 @@ class Scope(StrEnum):
     INGEST = "ingest"
     READ = "read"
     OPERATE = "operate"
-    """Silences and acknowledgements."""
+    """Silences and acknowledgements; to see rules and to try them."""
     ADMIN = "admin"
 
 

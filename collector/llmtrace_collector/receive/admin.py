@@ -4,7 +4,7 @@
     POST   /api/v1/keys        {"name": ..., "project": ..., "scopes": [...]} -> 201, with the key's text, this once
     DELETE /api/v1/keys/ID     revokes it
 
-and what `admin_alerts` says.
+and what `admin_alerts` and `admin_rules` say.
 
 What is done is in audit.jsonl, durably, before it is answered.
 """
@@ -22,6 +22,8 @@ from llmtrace_collector.access.keys import scopes_of
 from llmtrace_collector.access.register import Register
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.receive.admin_alerts import PATHS, AlertsAdmin, Desk, actor
+from llmtrace_collector.receive.admin_rules import PATH as RULES
+from llmtrace_collector.receive.admin_rules import RuleDesk, RulesAdmin, scope_of
 from llmtrace_collector.receive.answers import JSON, Send, answer
 from llmtrace_collector.receive.body import GoneError, Receive
 from llmtrace_collector.receive.door import Door
@@ -37,10 +39,11 @@ _BODY_TIMEOUT_S = 10.0
 class Admin:
     """Answers the requests below `PREFIX`."""
 
-    def __init__(self, door: Door, register: Register, desk: Desk) -> None:
+    def __init__(self, door: Door, register: Register, desk: Desk, rule_desk: RuleDesk) -> None:
         self._door = door
         self._register = register
         self._alerts = AlertsAdmin(desk)
+        self._rules = RulesAdmin(rule_desk)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send
@@ -50,14 +53,15 @@ class Admin:
         Raises:
             RefusedError: it is none of these, or its sender may not.
         """
-        if path.startswith(PATHS):
-            caller = self._door.authorize(headers.get(b"authorization", b""), Scope.OPERATE)
-            asked = await _read(receive) if method == "POST" else {}
-            who = actor(caller.key_id, headers.get(b"x-llmtrace-actor", b""))
-            await _send(send, *await self._alerts.answer(method, path, asked, who))
+        about_rules = path == RULES or path.startswith(f"{RULES}/")
+        if about_rules or path.startswith(PATHS):
+            scope = scope_of(method) if about_rules else Scope.OPERATE
+            who = self._who(headers, scope)
+            asked = await _read(receive) if method in {"POST", "PUT"} else {}
+            room = self._rules if about_rules else self._alerts
+            await _send(send, *await room.answer(method, path, asked, who))
             return
-        caller = self._door.authorize(headers.get(b"authorization", b""), Scope.ADMIN)
-        who = f"key:{caller.key_id}"
+        who = self._who(headers, Scope.ADMIN)
         if path == _KEYS and method == "GET":
             keys = await asyncio.to_thread(self._register.all)
             await _send(send, 200, {"keys": [key.shown() for key in keys]})
@@ -70,6 +74,10 @@ class Admin:
                 Fault.NOWHERE,
                 f"there is no {method[:10]} {path[:100]}: GET and POST {_KEYS} and DELETE {_KEYS}/ID are all there is",
             )
+
+    def _who(self, headers: Mapping[bytes, bytes], scope: Scope) -> str:
+        caller = self._door.authorize(headers.get(b"authorization", b""), scope)
+        return actor(caller.key_id, headers.get(b"x-llmtrace-actor", b""))
 
     async def _create(self, asked: Mapping[str, Any], who: str) -> dict[str, Any]:
         unknown = asked.keys() - {"name", "project", "scopes"}
@@ -132,5 +140,7 @@ def _wrong(sentence: str) -> RefusedError:
 
 
 async def _send(send: Send, status: int, value: Any) -> None:
+    is_yaml = isinstance(value, str)
+    body, kind = (value, b"application/yaml") if is_yaml else (json.dumps(value), JSON)
     # A key's text may be in it: no cache may keep that.
-    await answer(send, status, json.dumps(value).encode(), [(b"content-type", JSON), (b"cache-control", b"no-store")])
+    await answer(send, status, body.encode(), [(b"content-type", kind), (b"cache-control", b"no-store")])

@@ -25,6 +25,7 @@ class Fault(Enum):
     NOWHERE = (5, 404)
     WRONG_METHOD = (12, 405)
     TOO_SLOW = (4, 408)
+    CONFLICT = (6, 409)
     TOO_LARGE = (8, 413)
     WRONG_TYPE = (3, 415)
     BUSY = (14, 503)

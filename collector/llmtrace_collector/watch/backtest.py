@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.errors import StoreError
-from llmtrace_collector.watch import alerts
+from llmtrace_collector.watch import alerts, durations
 from llmtrace_collector.watch.counters import Counters
 from llmtrace_collector.watch.engine import Engine
 from llmtrace_collector.watch.evaluator import Evaluator
@@ -38,7 +40,7 @@ class Backtest:
 
     def walk(
         self, start: datetime, end: datetime, every: timedelta
-    ) -> Iterator[tuple[datetime, list[Transition], list[Alert]]]:
+    ) -> Generator[tuple[datetime, list[Transition], list[Alert]]]:
         """Each evaluation from `start` to `end`, both of them in it: when, what moved, and what is live then.
 
         Raises:
@@ -93,4 +95,42 @@ def as_json(transition: Transition) -> dict[str, Any]:
         "since": iso(transition.since),
         "summary": transition.summary,
         "expected": list(expected) if expected else None,
+    }
+
+
+MOST_CHANGES = 1_000
+"""Of alerts, in the answer of `bounded`."""
+
+
+def bounded(
+    backtest: Backtest,
+    start: datetime,
+    end: datetime,
+    every: timedelta,
+    *,
+    budget_s: float,
+    timer: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """What changed, as far as a walk came in `budget_s` and with `MOST_CHANGES`.
+
+    Raises:
+        StoreError: there is no answer.
+    """
+    until = timer() + budget_s
+    changes: list[dict[str, Any]] = []
+    evaluations, reached = 0, start
+    with closing(backtest.walk(start, end, every)) as walk:
+        for at, moved, _ in walk:
+            changes += [as_json(transition) for transition in moved]
+            evaluations, reached = evaluations + 1, at
+            if timer() >= until or len(changes) >= MOST_CHANGES:
+                break
+    return {
+        "from": iso(start),
+        "to": iso(end),
+        "every": durations.write(every),
+        "evaluations": evaluations,
+        "reached": iso(reached),
+        "complete": reached + every > end and len(changes) <= MOST_CHANGES,
+        "changes": changes[:MOST_CHANGES],
     }

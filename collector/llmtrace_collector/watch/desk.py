@@ -137,17 +137,23 @@ class Desk:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A transaction of watch.db; a watch that runs elsewhere takes turns with it."""
-        if not self.folder.watch.exists():
-            raise ConfigError(
-                f"{self.folder.path} has no watch yet: start a collector there, or name another folder with --data"
-            )
-        journal = Journal(self.folder.watch)
-        try:
-            with journal.transaction() as db:
-                yield db
-        finally:
-            journal.close()
+        with opened(self.folder) as db:
+            yield db
+
+
+@contextmanager
+def opened(folder: DataFolder) -> Iterator[sqlite3.Connection]:
+    """A transaction of watch.db; a watch that runs elsewhere takes turns with it."""
+    if not folder.watch.exists():
+        raise ConfigError(
+            f"{folder.path} has no watch yet: start a collector there, or name another folder with --data"
+        )
+    journal = Journal(folder.watch)
+    try:
+        with journal.transaction() as db:
+            yield db
+    finally:
+        journal.close()
 
 
 def _alert(alert: alerts.Alert, member: sqlite3.Row | None, asked: Sequence[Silence], now: datetime) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SQL = statements("journal.sql")
 _POLICY = statements("policy.sql")
 _STANDBY = statements("standby.sql")
+_EDITED = statements("edited.sql")
 
 _VERSION = 4
 
@@ -56,7 +57,7 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         steps = self._new_columns() + [SQL[f"upgrade_{step}"] for step in range(version, _VERSION)] if version else []
-        tables = " ".join([*steps, SQL["schema"], _POLICY["schema"], _STANDBY["schema"]])
+        tables = " ".join([*steps, SQL["schema"], _POLICY["schema"], _STANDBY["schema"], _EDITED["schema"]])
         self._db.executescript(f"BEGIN IMMEDIATE; {tables} PRAGMA user_version = {_VERSION}; COMMIT;")
 
     def _new_columns(self) -> list[str]:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.watch import kinds, own, templates, yaml_file
@@ -35,13 +36,13 @@ from llmtrace_collector.watch.secret_fields import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from llmtrace_collector.channels import Channel, Webhook
 
 _LONGEST_NAME = 100
 _RULE_EXAMPLE = "{name: daily-cap, kind: spend, window: 24h, limit_usd: 5}"
 _WEBHOOK_EXAMPLE = "{url: https://example.com/hook, secret: whsec_...}"
+_NO_WEBHOOKS = "stand in rule files alone, for their secrets are the collector's; name a channel of the rule file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +61,14 @@ class RuleFile:
     rules: tuple[Rule, ...] = ()
     channels: tuple[Channel, ...] = ()
     """The named ones, the default first: also whom to tell when another one fails."""
+    default: tuple[Channel, ...] = ()
+    """Of rules that name none."""
     policy: Policy = field(default_factory=Policy)
     """Who is told and when."""
     secret_files: tuple[Path, ...] = ()
     """Read beside it."""
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """Its rules by name, as they stand in it: there may be secrets below `webhooks`."""
 
 
 def load(path: Path, *, environ: Mapping[str, str] = os.environ) -> tuple[Rule, ...]:
@@ -91,6 +96,28 @@ def read(path: Path, *, environ: Mapping[str, str] = os.environ) -> RuleFile:
     return found
 
 
+def read_one(content: Mapping[str, object], at: str, file: RuleFile) -> Rule:
+    """A rule that stands in no file.
+
+    Args:
+        content: With the keys of a rule in a file, but `webhooks`: nothing in it is looked up on this machine.
+        at: What paths in messages begin with; may be empty.
+        file: Whose channels it may name.
+
+    Raises:
+        ConfigError: with every mistake, one to a line.
+    """
+    mistakes = Mistakes()
+    fields = Fields({key: value for key, value in content.items() if key != "webhooks"}, at, mistakes)
+    if content.get("webhooks") is not None:
+        fields.wrong("webhooks", _NO_WEBHOOKS)
+    known = Channels(named={channel.name: channel for channel in file.channels}, default=file.default)
+    rule = _read_rule(fields, {}, 0, known, Secrets(environ={}, folder=Path()))
+    if rule is None or mistakes.found:
+        raise ConfigError("\n".join(mistakes.found))
+    return rule
+
+
 def _read_file(content: object, mistakes: Mistakes, secrets: Secrets) -> RuleFile:
     if content is None:
         return RuleFile()
@@ -113,7 +140,14 @@ def _read_file(content: object, mistakes: Mistakes, secrets: Secrets) -> RuleFil
         if rule is not None:
             rules.append(rule)
     channels = dict.fromkeys((*known.default, *named.values()))
-    return RuleFile(rules=tuple(rules), channels=tuple(channels), policy=policy, secret_files=tuple(secrets.files))
+    return RuleFile(
+        rules=tuple(rules),
+        channels=tuple(channels),
+        default=known.default,
+        policy=policy,
+        secret_files=tuple(secrets.files),
+        written={item["name"]: item for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)},
+    )
 
 
 def _routed(items: Iterable[object]) -> frozenset[str]:

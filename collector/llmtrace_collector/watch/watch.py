@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtrace_collector.channels import Post, Sender
 from llmtrace_collector.errors import CollectorError, ConfigError, StoreError
-from llmtrace_collector.watch import alerts, mirror, outbox
+from llmtrace_collector.watch import alerts, edited, mirror, outbox
 from llmtrace_collector.watch.counters import Counters
 from llmtrace_collector.watch.deliverer import Deliverer
 from llmtrace_collector.watch.directory import Directory
@@ -26,6 +26,7 @@ from llmtrace_collector.watch.evaluator import Evaluator
 from llmtrace_collector.watch.explainer import Explainer
 from llmtrace_collector.watch.journal import Journal
 from llmtrace_collector.watch.policy import Policy
+from llmtrace_collector.watch.rules import RuleFile
 from llmtrace_collector.watch.standby import TTL_S, Standby
 from llmtrace_collector.watch.times import Clock, iso, system_clock
 from llmtrace_collector.watch.troubles import Troubles
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
     from llmtrace_collector.channels import Channel
+    from llmtrace_collector.watch.edited import Edited
     from llmtrace_collector.watch.rule import Rule
-    from llmtrace_collector.watch.rules import RuleFile
 
 _log = logging.getLogger("llmtrace_collector.watch")
 
@@ -68,6 +69,7 @@ class Watch:
         *,
         rules: Sequence[Rule],
         channels: Sequence[Channel] = (),
+        default: Sequence[Channel] = (),
         policy: Policy = _ALONE,
         connect: Callable[[], Client],
         state_path: Path,
@@ -87,6 +89,7 @@ class Watch:
         Args:
             rules: What to watch, from `rules.read`.
             channels: The named channels of the rule file; told when one of them fails.
+            default: Those of edited rules that name none.
             policy: Who is told and when; each alert alone, at once and once unless given.
             connect: Makes a ClickHouse client; called when one is first needed and again after a fault.
             state_path: The SQLite file, `watch.db` in the data folder; made when it is not there.
@@ -107,7 +110,9 @@ class Watch:
         """
         if not dashboard_url.startswith(("http://", "https://")):
             raise ConfigError(f'"{dashboard_url}" is not a dashboard URL; write it like http://localhost:8501')
-        self._rules = tuple(rules)
+        self._file = RuleFile(rules=tuple(rules), channels=tuple(channels), default=tuple(default), policy=policy)
+        self._edited: list[Edited] = []
+        self._rules, self._problems = self._file.rules, dict[str, str]()
         self._interval_s = interval_s
         self._troubles = Troubles()
         self._counters = Counters()
@@ -167,11 +172,33 @@ class Watch:
         found = self._changed() if self._changed else None
         if found is None:
             return 0
-        self._rules = found.rules
-        self._evaluator.replace(found.rules, found.policy)
-        self._deliverer.replace(Directory.of(found.rules, found.channels))
+        self._file = found
+        self._take()
         _log.info("the rules are read again: %d rules, %d channels", len(found.rules), len(found.channels))
         return 1
+
+    def reload_edited(self) -> int:
+        """Takes what people have edited over the admin API, when it is something else than before; 1 when it was.
+
+        Raises:
+            ConfigError: some of these rules do not hold as they are written; all others do.
+        """
+        with self._journal.transaction() as db:
+            found = edited.read(db)
+        changed = found != self._edited
+        if changed:
+            self._edited = found
+            self._take()
+            _log.info("edited rules are taken: %d", len(found))
+        if self._problems:
+            raise ConfigError("; ".join(f"{name}: {problem}" for name, problem in self._problems.items()))
+        return int(changed)
+
+    def _take(self) -> None:
+        found = edited.merged(self._file, self._edited)
+        self._rules, self._problems = found.rules, dict(found.problems)
+        self._evaluator.replace(found.rules, found.policy)
+        self._deliverer.replace(Directory.of(found.rules, self._file.channels))
 
     def deliver_due(self) -> int:
         """Sends every notice that is due, receiver after receiver, and returns how many were dealt with."""
@@ -277,6 +304,7 @@ class Watch:
             began = time.monotonic()
             self._guarded("rules", self.reload)
             self._guarded("standby", self.stand_by_once)
+            self._guarded("edited rules", self.reload_edited)  # a watch that takes over has those of the one before
             if self._standby is None or self._standby.decides():
                 moved = self._guarded("evaluator", partial(self.evaluate_once, paced=True))
                 copied = self._guarded("standby copy", self.copy_once)

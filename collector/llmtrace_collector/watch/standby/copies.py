@@ -12,6 +12,7 @@ from typing import Any
 from llmtrace_collector.watch.sql import statements
 
 SQL = statements("standby.sql")
+_EDITED = statements("edited.sql")
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "alerts": ("rule", "group_key"),
@@ -20,6 +21,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "tellings": ("bundle", "event_id"),
     "turns": ("rule", "group_key", "at_ms", "firing"),
     "silences": ("silence_id",),
+    "edited_rules": ("name",),
     "heartbeats": ("endpoint",),
     "memories": ("rule", "what"),
     "notices": ("notice_id",),
@@ -29,8 +31,8 @@ TABLES: Mapping[str, tuple[str, ...]] = {
 """What a watch that takes over must know, with primary keys. `outgoing` is not in it: rows on their way to the history
 of alerts are this collector's own to deliver."""
 
-ASKED = ("silences", "members")
-"""What people change on any collector, by whatever command or API: silences, and acknowledgements of members."""
+ASKED = ("silences", "members", "edited_rules")
+"""What people change on any collector, by whatever command or API: silences, acknowledgements of members, rules."""
 
 _MOST = 20_000
 """Rows of one copy."""
@@ -122,6 +124,8 @@ def adopt(db: sqlite3.Connection, asked: Sequence[Row]) -> None:
             continue
         if row.source == "silences":
             db.execute(SQL["asked_silence"], dict(row.content))
+        elif row.source == "edited_rules":
+            db.execute(_EDITED["put"], dict(row.content))
         elif row.source == "members" and row.content.get("acknowledged"):
             db.execute(SQL["asked_acknowledgement"], dict(row.content))
 
