@@ -192,9 +192,7 @@ def _sequential(asked: Asked) -> Condition | None:
     what, known, told = choices[given[0]]
     name = fields.choice(given[0], known, told)
     window = fields.choice("window", _STEPS, "a window of drift", "1d")
-    reference = fields.duration("reference", "14d")
-    if fields.get("reference") is None:
-        reference = timedelta(days=14)
+    reference = fields.duration("reference", "14d", timedelta(days=14))
     arl0 = fields.number("arl0", "10000", 10_000.0)
     if arl0 is not None and not 100 <= arl0 <= 1e9:
         fields.wrong("arl0", f"{seen(fields.get('arl0'))} is out of range; write 100 to 1000000000, such as 10000")
