@@ -53,6 +53,11 @@ COMMANDS = {
         help="how long data is kept; delete, export and import it",
         extra="all",
     ),
+    "query": Command(
+        module="llmtrace_dashboards.query_command",
+        help="traces with a span that matches a filter",
+        extra="dashboard",
+    ),
     "alerts": Command(
         module="llmtrace_collector.commands.alerts",
         help="alerts that fire: list, silence, acknowledge; the notices that went out",
