@@ -86,7 +86,9 @@ def test_secrets_come_from_the_environment(read, form):
 
 rule_documents = st.fixed_dictionaries(
     {
-        "name": st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=100),
+        "name": st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=100).filter(
+            lambda name: not name.startswith("llmtrace.")
+        ),
         "kind": st.just("spend"),
         "group_by": st.lists(st.sampled_from(GROUP_KEYS), unique=True),
         "window": st.integers(1, 40 * 24 * 60).map(lambda m: durations.write(timedelta(minutes=m))),
