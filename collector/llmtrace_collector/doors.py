@@ -86,6 +86,7 @@ class Doors:
     ) -> None:
         self.door = door
         self.renewing: asyncio.Task[None] | None = None
+        self.closing: Callable[[], None] | None = None
         self._servers = servers
         self._serving = serving
         self._stop_grpc = stop_grpc
@@ -133,6 +134,7 @@ class Doors:
             servers.append(http_server(StatusOnly(receiver), timeout_graceful_shutdown=1))
             serving.append(asyncio.create_task(servers[-1].serve(sockets=[status_listener])))
         doors = cls(door, servers, serving, stop_grpc)
+        doors.closing = rule_desk.stop
         if context:
             doors.renewing = asyncio.create_task(_renew(reach.tls, context))
         return doors
@@ -150,6 +152,8 @@ class Doors:
 
     async def close(self) -> None:
         """Takes nothing new and answers what has begun."""
+        if self.closing:
+            self.closing()
         if self.renewing:
             self.renewing.cancel()
         for server in self._servers:

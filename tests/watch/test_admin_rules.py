@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -95,7 +96,15 @@ def test_rules_are_edited_by_several_processes_and_hold_over_a_kill(tmp_path: Pa
             ("rule.delete", f"key:{key.id}", HOSTILE),
             ("rule.delete", f"key:{key.id}", "daily cap"),
         ]
-        assert collector.popen.poll() is None
+        # A backtest of fourteen days by the minute is under way in one of the processes when all of them are to stop.
+        long = {"rule": CAP, "every": "1m"}
+        with ThreadPoolExecutor(1) as pool:
+            trying = pool.submit(operator, "POST", "rules/backtest", long)
+            wait_for(lambda: list((stack.data / "tmp").glob("llmtrace-backtest-*")), what="a process that is busy")
+            assert collector.stop() == 0
+            status, tried = trying.result()
+        assert (status, tried["complete"]) == (200, False)
+        assert tried["evaluations"] < 20_000
     heard = {(request.id, request.kind, request.json["data"]["rule"]) for request in receiver.requests}
     assert sorted((rule, kind) for _, kind, rule in heard) == [
         (name, kind) for name in (HOSTILE, "daily cap") for kind in ("alert.firing", "alert.resolved")

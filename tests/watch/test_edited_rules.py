@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmtrace_collector.errors import ConfigError, ConflictError
+from llmtrace_collector.errors import BusyError, ConfigError, ConflictError
 from llmtrace_collector.folder import DataFolder
 from llmtrace_collector.watch import RuleSource, Watch, rules
 from llmtrace_collector.watch.desk import Desk
@@ -241,8 +241,18 @@ def test_a_backtest_says_what_a_rule_would_have_told_and_stops_when_its_time_is_
         ("resolved", {"user": "alice"}),
     ]
     assert (found["evaluations"], found["complete"], found["every"]) == (31, True, "10m")
+    desk.stop()
+    assert (desk.backtest(asked)["evaluations"], desk.backtest(asked)["complete"]) == (1, False)
     cut = RuleDesk(folder=desk.folder, file=None, connect=engine.connect, clock=clock, budget_s=0.0).backtest(asked)
     assert (cut["evaluations"], cut["complete"], cut["reached"]) == (1, False, cut["from"])
+
+
+def test_a_second_backtest_is_asked_to_come_again(desk: RuleDesk) -> None:
+    asked = {"rule": CAP, "every": "1h"}
+    second: RuleDesk = RuleDesk(folder=desk.folder, file=None, connect=lambda: second.backtest(asked))
+    with pytest.raises(BusyError, match="ask again when it is done"):
+        second.backtest(asked)
+    assert not second._trying.locked(), "its place is free again"
 
 
 @pytest.mark.parametrize(

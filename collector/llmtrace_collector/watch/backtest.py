@@ -110,8 +110,9 @@ def bounded(
     *,
     budget_s: float,
     timer: Callable[[], float] = time.monotonic,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What changed, as far as a walk came in `budget_s` and with `MOST_CHANGES`.
+    """What changed, as far as a walk came in `budget_s`, with `MOST_CHANGES` and before `stopping`.
 
     Raises:
         StoreError: there is no answer.
@@ -123,7 +124,7 @@ def bounded(
         for at, moved, _ in walk:
             changes += [as_json(transition) for transition in moved]
             evaluations, reached = evaluations + 1, at
-            if timer() >= until or len(changes) >= MOST_CHANGES:
+            if stopping() or timer() >= until or len(changes) >= MOST_CHANGES:
                 break
     return {
         "from": iso(start),

@@ -58,6 +58,7 @@ class RuleDesk:
     """A backtest ends after so long with what it has found."""
     _trying: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while a backtest runs: one at a time in a process."""
+    _stopping: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def rules(self) -> dict[str, Any]:
         """Every rule with its source, and what stands against one."""
@@ -145,9 +146,20 @@ class RuleDesk:
         if not self._trying.acquire(blocking=False):
             raise BusyError("a backtest is under way already: ask again when it is done")
         try:
-            return backtest.bounded(backtest.Backtest([rule], self.connect), start, end, every, budget_s=self.budget_s)
+            return backtest.bounded(
+                backtest.Backtest([rule], self.connect),
+                start,
+                end,
+                every,
+                budget_s=self.budget_s,
+                stopping=self._stopping.is_set,
+            )
         finally:
             self._trying.release()
+
+    def stop(self) -> None:
+        """Has a backtest end with what it has: the process is asked to stop."""
+        self._stopping.set()
 
     def _sound_file(self) -> RuleFile:
         try:
