@@ -88,6 +88,11 @@ COMMANDS = {
         help="back up and restore the embedded store",
         extra="all",
     ),
+    "export": Command(
+        module="llmtrace_collector.commands.export",
+        help="costs by day as CSV by the FOCUS specification",
+        extra="all",
+    ),
     "reconcile": Command(
         module="llmtrace_collector.commands.reconcile",
         help="compare the provider's invoice with what is stored",
