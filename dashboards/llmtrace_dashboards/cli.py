@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from llmtrace_dashboards import database, server
+from llmtrace_dashboards import access, database, server
 
 PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
+TOKEN = "LLMTRACE_DASHBOARD_TOKEN"  # noqa: S105  likewise
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,14 +20,50 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
+        people = allowed(options.host, options.tokens, os.environ.get(TOKEN, ""))
         listener = server.bind(options.host, options.port)
-    except (ValueError, server.PortTakenError) as error:
+    except (ValueError, access.AccessError, server.PortTakenError) as error:
         print(f"llmtrace dashboards: {error}", file=sys.stderr)
         return 2
     shown = f"[{options.host}]" if ":" in options.host else options.host
     print(f"llmtrace dashboards: http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
-    server.serve(listener, server.options(options.host, listener.getsockname()[1], _hosts(options)))
+    server.serve(listener, server.options(options.host, listener.getsockname()[1], _hosts(options)), people)
     return 0
+
+
+def allowed(host: str, tokens: Path | None, token: str) -> tuple[access.Person, ...]:
+    """Who may open the app that listens on `host`: by the file `tokens`, else by the one `token`; (): whoever can.
+
+    Raises:
+        AccessError: a setting is wrong, or others can reach the app and nothing keeps anybody out.
+    """
+    if tokens:
+        try:
+            text = tokens.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise access.AccessError(f"--tokens {tokens}: it cannot be read ({error})") from None
+        try:
+            return access.people(text)
+        except access.AccessError as error:
+            raise access.AccessError(f"--tokens {tokens}: {error}") from None
+    if token:
+        try:
+            return (access.holder("admin", access.Role.ADMIN, token),)
+        except access.AccessError as error:
+            raise access.AccessError(f"{TOKEN}: {error}") from None
+    if not _is_loopback(host):
+        raise access.AccessError(
+            f"--host {host}: others can reach this address; set {TOKEN} to a secret of at least {access.LEAST_TOKEN}"
+            " characters, or name people with --tokens FILE"
+        )
+    return ()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def address(url: str, user: str, password: str) -> database.Address:
@@ -72,6 +111,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument(
         "--port", type=int, default=8501, help="port to listen on, 0 for any free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--tokens",
+        type=Path,
+        metavar="FILE",
+        help=f"who may open the app: NAME ROLE TOKEN a line, roles viewer, reviewer and admin; else one {TOKEN}",
     )
     parser.add_argument(
         "--allowed-host",

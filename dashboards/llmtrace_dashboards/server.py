@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from llmtrace_dashboards import theme
+from llmtrace_dashboards import access, theme
+from llmtrace_dashboards.web.gate import Gate
 from llmtrace_dashboards.web.headers import SecurityHeaders
 
 SCRIPT = Path(__file__).parent / "web" / "app.py"
@@ -62,8 +65,8 @@ def options(host: str, port: int, allowed_hosts: list[str]) -> dict[str, Any]:
     }
 
 
-def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
-    """Serves the app on `listener` until SIGTERM or SIGINT."""
+def serve(listener: socket.socket, settings: dict[str, Any], people: Sequence[access.Person] = ()) -> None:
+    """Serves the app on `listener` until SIGTERM or SIGINT, to `people` alone if there are any."""
     import uvicorn
     from starlette.middleware import Middleware
     from streamlit import config
@@ -75,9 +78,13 @@ def serve(listener: socket.socket, settings: dict[str, Any]) -> None:
         signal.signal(number, _leave)
     config._main_script_path = str(SCRIPT)  # noqa: SLF001  where Streamlit looks for a config.toml of the app; we have none
     bootstrap.load_config_options(settings)
+    sessions = access.Sessions(people, time.monotonic)
+    access.use(sessions)
+    attempts = access.Attempts(time.monotonic)
+    gate = Middleware(Gate, sessions=sessions, attempts=attempts, hosts=settings["server.allowedHosts"])
     server = uvicorn.Server(
         uvicorn.Config(
-            App(SCRIPT, middleware=[Middleware(SecurityHeaders)]),
+            App(SCRIPT, middleware=[Middleware(SecurityHeaders), gate]),
             log_level="warning",
             access_log=False,
             server_header=False,

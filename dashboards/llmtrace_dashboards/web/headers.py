@@ -43,7 +43,8 @@ def headers() -> tuple[tuple[bytes, bytes], ...]:
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     found = {
         "content-security-policy": policy(page),
-        "referrer-policy": "no-referrer",
+        # Not no-referrer: with that, a browser sends the login form with "Origin: null".
+        "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
         "x-frame-options": "DENY",
     }
