@@ -14,6 +14,7 @@ from llmtrace_dashboards import database
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.panels.spend import _narrowed, month_of
 from llmtrace_dashboards.queries import spend, traces
+from llmtrace_dashboards.queries.sources import RAW_UP_TO
 from llmtrace_dashboards.state.ranges import ending_at
 from llmtrace_dashboards.state.view import GROUPS, View, parse
 from llmtrace_dashboards.theme import DARK, LIGHT
@@ -48,6 +49,22 @@ def test_over_time_the_dearest_stand_apart_and_the_rest_together(store: Seeded) 
     assert sum(row["cost_usd"] or 0 for row in rows) == sum(row["cost_usd"] or 0 for row in whole)
     for palette in (LIGHT, DARK):
         charts.stacked(rows, ["gpt-5", spend.REST], window, UTC, palette).to_dict()
+
+
+@pytest.mark.parametrize("by", ["model", "provider", "project", "service", "environment"])
+def test_many_calls_are_split_by_the_rollup_and_it_says_the_same(store: Seeded, by: str) -> None:
+    window = ending_at(store.now_ms, "24h").outward(3_600_000)
+    many = RAW_UP_TO + 1
+    found = {}
+    for spans in (None, many):
+        rows = database.rows(spend.by_group(View(), window, by, spans))
+        found[spans] = {row["what"]: (row["cost_usd"] or 0, row["calls"], row["unpriced"]) for row in rows}
+    assert found[many] == found[None]
+    assert spend.by_group(View(), window, by, many).name == "spend_by_hours"
+    assert spend.by_group(View(), window, "user", many).name == "spend_by"
+    top = sorted(found[many])[:1]
+    rows = database.rows(spend.over_time(View(), window, by, top, many))
+    assert sum(row["cost_usd"] or 0 for row in rows) == sum(usd for usd, _, _ in found[many].values())
 
 
 def test_what_a_trace_costs_is_what_its_calls_cost(store: Seeded) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import cached_property
+from typing import Any, TypeVar
 
 from llmtrace_dashboards import database
 from llmtrace_dashboards.queries import sources
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
 from llmtrace_dashboards.theme import Palette
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,15 @@ class Current:
     zone: tzinfo
     zone_name: str
     palette: Palette
+    kept: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What one panel has asked for and another needs too."""
+
+    def once(self, name: str, ask: Callable[[], T]) -> T:
+        """What `ask` answers; asked once a run of the page."""
+        if name not in self.kept:
+            self.kept[name] = ask()
+        found: T = self.kept[name]
+        return found
 
     @cached_property
     def spans(self) -> int | None:

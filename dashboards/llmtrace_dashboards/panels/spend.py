@@ -149,7 +149,8 @@ def grouping(current: Current) -> None:
 
 
 def _top(current: Current) -> list[dict[str, Any]]:
-    return database.rows(queries.by_group(current.view, current.window, current.view.by))
+    query = queries.by_group(current.view, current.window, current.view.by, current.spans)
+    return current.once("spend_by", lambda: database.rows(query))
 
 
 def over_time(current: Current) -> None:
@@ -160,9 +161,10 @@ def over_time(current: Current) -> None:
         return
     top = [row["what"] for row in rows if row["cost_usd"]][: len(current.palette.categories) - 1]
     order = [*top, queries.REST] if len(rows) > len(top) else top
-    found = database.rows(queries.over_time(current.view, current.window, current.view.by, top))
+    found = database.rows(queries.over_time(current.view, current.window, current.view.by, top, current.spans))
+    window = queries.charted_window(current.view, current.window, current.view.by, current.spans)
     st.altair_chart(
-        charts.stacked(found, order, current.window, current.zone, current.palette),
+        charts.stacked(found, order, window, current.zone, current.palette),
         theme=None,
         alt=f"Spend over time by {_NAMES.get(current.view.by, current.view.by)}",
         key="chart_over_time",
@@ -217,7 +219,7 @@ def _narrowed(view: View, value: str) -> View:
 
 def tree(current: Current) -> None:
     """How projects, models and features share it."""
-    rows = [row for row in database.rows(queries.tree(current.view, current.window)) if row["cost_usd"]]
+    rows = [row for row in database.rows(queries.tree(current.view, current.window, current.spans)) if row["cost_usd"]]
     if not rows:
         st.caption("Nothing was spent in this range.")
         return

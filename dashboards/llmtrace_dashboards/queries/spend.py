@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from llmtrace_dashboards.queries.calls import charted
 from llmtrace_dashboards.queries.query import Query, bounds, filters
-from llmtrace_dashboards.queries.sources import Source, kept, table
+from llmtrace_dashboards.queries.sources import Source, kept, source, table
 from llmtrace_dashboards.state.ranges import HOUR_MS, Window
 from llmtrace_dashboards.state.view import View
 
@@ -16,6 +17,8 @@ REST = "\N{HORIZONTAL ELLIPSIS} all others"
 HISTORY_DAYS = 120
 """What a forecast learns from."""
 
+_IN_HOURS = ("model", "provider", "project", "tree")
+_IN_SERVICES = ("service", "environment")
 _LISTED = 50
 _MOST_ROWS = 2_000
 
@@ -28,19 +31,26 @@ def hours(view: View, now_ms: int, zone: tzinfo) -> Query:
     return Query(name="spend_hours", params=bounds(window) | kept(view, Source.HOURS), instead=table(view))
 
 
-def by_group(view: View, window: Window, group: str) -> Query:
+def by_group(view: View, window: Window, group: str, spans: int | None = None) -> Query:
     """Dollars, calls and calls without a price by value of `group`, dearest first, all over the range."""
-    return _by(view, window, group, top=(), bucket_ms=2**62, limit=_LISTED)
+    return _by(view, window, group, spans, {"top": [], "bucket_ms": 2**62, "limit": _LISTED})
 
 
-def over_time(view: View, window: Window, group: str, top: Sequence[str]) -> Query:
-    """The same by bucket of the window's `bucket_ms`, of the values in `top`, and `REST`."""
-    return _by(view, window, group, top=top, bucket_ms=window.bucket_ms, limit=_MOST_ROWS)
+def over_time(view: View, window: Window, group: str, top: Sequence[str], spans: int | None = None) -> Query:
+    """The same by bucket as `charted` has it, of the values in `top`, and `REST`."""
+    found = charted(window, _source(view, window, group, spans))
+    more = {"top": list(top), "bucket_ms": found.bucket_ms, "limit": _MOST_ROWS}
+    return _by(view, window, group, spans, more)
 
 
-def tree(view: View, window: Window) -> Query:
+def charted_window(view: View, window: Window, group: str, spans: int | None) -> Window:
+    """The window with buckets as wide as those of `over_time`."""
+    return charted(window, _source(view, window, group, spans))
+
+
+def tree(view: View, window: Window, spans: int | None = None) -> Query:
     """Dollars by project, model and feature, of which `what` has a line each: the dearest."""
-    return _by(view, window, "tree", top=(), bucket_ms=2**62, limit=100)
+    return _by(view, window, "tree", spans, {"top": [], "bucket_ms": 2**62, "limit": 100})
 
 
 def a_trace(view: View, window: Window) -> Query:
@@ -48,6 +58,17 @@ def a_trace(view: View, window: Window) -> Query:
     return Query(name="spend_traces", params=bounds(window) | filters(view))
 
 
-def _by(view: View, window: Window, group: str, *, top: Sequence[str], bucket_ms: int, limit: int) -> Query:
-    more = {"group": group, "top": list(top), "rest": REST, "bucket_ms": bucket_ms, "limit": limit}
-    return Query(name="spend_by", params=bounds(window) | filters(view) | more)
+def _source(view: View, window: Window, group: str, spans: int | None) -> Source:
+    """The rollup by hour where there are many spans and it knows the group; features are none of its."""
+    found = source(view, window, spans)
+    return found if found is Source.HOURS and group in {*_IN_HOURS, *_IN_SERVICES} else Source.RAW
+
+
+def _by(view: View, window: Window, group: str, spans: int | None, more: dict[str, object]) -> Query:
+    asked = {"group": group, "rest": REST} | more
+    if _source(view, window, group, spans) is Source.RAW:
+        return Query(name="spend_by", params=bounds(window) | filters(view) | asked)
+    params = bounds(window.outward(HOUR_MS)) | kept(view, Source.HOURS) | asked
+    services = (("_hours", "_services"), ("_group_hours", "_group_services"))
+    by_service = group in _IN_SERVICES or bool(table(view))
+    return Query(name="spend_by_hours", params=params, instead=services if by_service else ())

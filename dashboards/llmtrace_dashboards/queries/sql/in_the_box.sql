@@ -7,7 +7,7 @@ SELECT
 FROM
 (
     SELECT
-        ({sample:UInt32} = 1 OR cityHash64(trace_id, span_id) % {sample:UInt32} = 0) AS drawn,
+        ({sample:UInt32} = 1 OR modulo(cityHash64(trace_id, span_id), {sample:UInt32}) = 0) AS drawn,
 -- include: _figure
         AS figure,
 -- include: _met

@@ -34,7 +34,7 @@ FROM
                 is_call AND
 -- include: _in_range
 -- include: _filters
-                AND ({sample:UInt32} = 1 OR cityHash64(trace_id, span_id) % {sample:UInt32} = 0)
+                AND ({sample:UInt32} = 1 OR modulo(cityHash64(trace_id, span_id), {sample:UInt32}) = 0)
         )
     )
     WHERE pair.2 != ''
