@@ -1,4 +1,4 @@
--- What a trace costs: how many do at all, the median and the 95 % quantile. Costs found later are not in it.
+-- What a trace costs: how many do at all, the median and the 0.95 quantile. Costs found later are not in it.
 SELECT
     count() AS traces,
     quantileExact(0.5)(cost) AS median_usd,
