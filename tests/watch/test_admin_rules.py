@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -79,6 +80,10 @@ def test_rules_are_edited_by_several_processes_and_hold_over_a_kill(tmp_path: Pa
         for _ in range(4):
             status, tried = operator("POST", "rules/backtest", {"rule": CAP, "from": _minutes_ago(5)})
             assert (status, tried["complete"], tried["changes"][0]["group"]) == (200, True, {"user": "alice"})
+        assert api("POST", "silences", {"matchers": ["user=bob"], "for": "1h", "reason": "known"})[0] == 201
+        answers = [found, tried, operator("GET", "alerts")[1], operator("GET", "silences")[1]]
+        page = (Path(__file__).parents[2] / "docs" / "reference" / "admin-api.md").read_text(encoding="utf-8")
+        assert [key for key in _keys(answers) if f'"{key}"' not in page] == []
         assert api("DELETE", f"rules/{quote(HOSTILE, safe='')}")[1] == {"name": HOSTILE, "deleted": True}
         assert api("DELETE", "rules/daily%20cap")[0] == 200
         wait_for(lambda: receiver.kinds().count("alert.resolved") == 2, what="the ends of the deleted rules' alerts")
@@ -119,6 +124,15 @@ WRONG = [
     ("llmtrace.mine", CAP, 400, "begins with llmtrace."),
     ("cap", CAP | {"summary": "x" * 70_000}, 413, "larger than 65,536 bytes"),
 ]
+
+
+def _keys(answer: Any) -> set[str]:
+    """Those of an answer, but not of what users name: groups and labels."""
+    if isinstance(answer, list):
+        return {key for each in answer for key in _keys(each)}
+    if not isinstance(answer, dict):
+        return set()
+    return {*answer, *(key for name in answer.keys() - {"rule", "group", "labels"} for key in _keys(answer[name]))}
 
 
 def _minutes_ago(minutes: int) -> str:

@@ -93,6 +93,21 @@ def test_an_edited_rule_fires_is_silenced_changed_and_deleted_while_the_watch_ru
     assert watch.health()["rules"] == 1
 
 
+def test_a_restart_knows_edited_rules_before_it_looks(
+    engine: Engine, watch: Watch, desk: RuleDesk, receiver: Receiver, make_watch: Callable[..., Watch]
+) -> None:
+    """Else it would end their alerts as those of rules that are gone."""
+    desk.put("cap", CAP, who="Eve")
+    engine.spend(NOON, "6", user="alice")
+    round_of(watch)
+    assert desk.file
+    found = RuleSource(desk.file).found
+    again = make_watch(channels=found.channels, default=found.default)
+    assert again.evaluate_once() == 0
+    again.deliver_due()
+    assert (again.health()["firing"], paths(receiver)) == (1, ["/first"])
+
+
 def test_a_rule_whose_channel_is_gone_is_told_by_the_default_and_said_to_be_wrong(
     engine: Engine, watch: Watch, desk: RuleDesk, file: Path, receiver: Receiver
 ) -> None:
@@ -208,7 +223,7 @@ _any_rule = _sound | st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(name=st.text(max_size=12), content=_any_rule)
 def test_what_is_taken_is_the_same_rule_in_a_file_and_the_rest_is_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, name: str, content: dict[str, Any]

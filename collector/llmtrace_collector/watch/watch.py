@@ -111,12 +111,13 @@ class Watch:
         if not dashboard_url.startswith(("http://", "https://")):
             raise ConfigError(f'"{dashboard_url}" is not a dashboard URL; write it like http://localhost:8501')
         self._file = RuleFile(rules=tuple(rules), channels=tuple(channels), default=tuple(default), policy=policy)
-        self._edited: list[Edited] = []
-        self._rules, self._problems = self._file.rules, dict[str, str]()
         self._interval_s = interval_s
         self._troubles = Troubles()
         self._counters = Counters()
         self._journal = Journal(state_path)
+        self._edited = self._read_edited()
+        found = edited.merged(self._file, self._edited)
+        self._rules, self._problems = found.rules, found.problems
         self._engine = Engine(connect)
         self._standby = (
             Standby(journal=self._journal, connect=connect, name=standby, clock=clock, ttl_s=lease_s)
@@ -126,7 +127,7 @@ class Watch:
         chance = random or secrets.SystemRandom()
         self._evaluator = Evaluator(
             rules=self._rules,
-            policy=policy,
+            policy=found.policy,
             engine=self._engine,
             journal=self._journal,
             dashboard_url=dashboard_url,
@@ -183,8 +184,7 @@ class Watch:
         Raises:
             ConfigError: some of these rules do not hold as they are written; all others do.
         """
-        with self._journal.transaction() as db:
-            found = edited.read(db)
+        found = self._read_edited()
         changed = found != self._edited
         if changed:
             self._edited = found
@@ -194,9 +194,13 @@ class Watch:
             raise ConfigError("; ".join(f"{name}: {problem}" for name, problem in self._problems.items()))
         return int(changed)
 
+    def _read_edited(self) -> list[Edited]:
+        with self._journal.transaction() as db:
+            return edited.read(db)
+
     def _take(self) -> None:
         found = edited.merged(self._file, self._edited)
-        self._rules, self._problems = found.rules, dict(found.problems)
+        self._rules, self._problems = found.rules, found.problems
         self._evaluator.replace(found.rules, found.policy)
         self._deliverer.replace(Directory.of(found.rules, self._file.channels))
 
