@@ -65,7 +65,7 @@ def test_rules_are_edited_by_several_processes_and_hold_over_a_kill(tmp_path: Pa
         collector.kill()
         collector = stack.collector(*options)
         wait_for(lambda: api("GET", "rules")[0] == 200)
-        for _ in range(6):  # whichever process answers
+        for _ in range(4):  # whichever process answers
             found = operator("GET", "rules")[1]
             assert [(each["name"], each["source"]) for each in found["rules"]] == [
                 ("of-the-file", "file"),
@@ -77,7 +77,7 @@ def test_rules_are_edited_by_several_processes_and_hold_over_a_kill(tmp_path: Pa
         exported = httpx2.get(f"{stack.http_url}/api/v1/rules/export", headers=headers)
         assert exported.headers["content-type"] == "application/yaml"
         assert [rule["name"] for rule in yaml.safe_load(exported.text)["rules"]] == [HOSTILE, "daily cap"]
-        for _ in range(4):
+        for _ in range(2):
             status, tried = operator("POST", "rules/backtest", {"rule": CAP, "from": _minutes_ago(5)})
             assert (status, tried["complete"], tried["changes"][0]["group"]) == (200, True, {"user": "alice"})
         assert api("POST", "silences", {"matchers": ["user=bob"], "for": "1h", "reason": "known"})[0] == 201
