@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from llmtrace_dashboards import access, database, server
+from llmtrace_dashboards import access, collector, database, server
 
 PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
 TOKEN = "LLMTRACE_DASHBOARD_TOKEN"  # noqa: S105  likewise
@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
+        key = os.environ.get(collector.KEY, "")
+        collector.use(collector.Collector.of(options.collector, key) if key else None)
         people = allowed(options.host, options.tokens, os.environ.get(TOKEN, ""))
         listener = server.bind(options.host, options.port)
     except (ValueError, access.AccessError, server.PortTakenError) as error:
@@ -111,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument(
         "--port", type=int, default=8501, help="port to listen on, 0 for any free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--collector",
+        default="http://127.0.0.1:4318",
+        metavar="URL",
+        help=f"asked for changes with the key in {collector.KEY}; without one the app only reads (default %(default)s)",
     )
     parser.add_argument(
         "--tokens",

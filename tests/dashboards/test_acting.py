@@ -1,0 +1,208 @@
+"""Acting on alerts from the app: a real collector does what is asked, as whom it is asked, or says why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from llmtrace_collector.access import Scope
+from llmtrace_collector.access.register import Register
+from llmtrace_collector.folder import DataFolder
+from llmtrace_dashboards import access, collector, database
+from llmtrace_dashboards.collector import Collector, CollectorError
+from llmtrace_dashboards.panels import acting
+from support.app import app_command
+from support.browser import page_on
+from support.services import Process, Stack, free_ports, stack_at
+from support.waiting import wait_for
+from watch.helpers import SECRET
+from watch.test_collector_killed import overspend
+
+from .test_app import run, said
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HOSTILE = "**x** [a](http://evil.example) <img src=x onerror=alert(1)> $x$ :red[y]"
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
+    """A collector whose rule fires for the user alice, and the text of a key for `operate`."""
+    folder = tmp_path_factory.mktemp("acting")
+    (folder / "secret").write_text(SECRET)
+    (port,) = free_ports(1)  # nobody listens: whether a notice arrives is not what is asked here
+    (folder / "rules.yaml").write_text(
+        f"channels: {{webhook: {{url: 'http://127.0.0.1:{port}/', secret_file: secret}}}}\n"
+        "default_channel: webhook\n"
+        "rules: [{name: daily-cap, kind: spend, group_by: [user], window: 24h, limit_usd: 5}]\n"
+    )
+    with stack_at(folder) as stack:
+        stack.store()
+        options = ["--rules", str(folder / "rules.yaml"), "--notify-allow", "127.0.0.1", "--watch-interval", "0.2"]
+        stack.collector(*options)
+        stack.wait_migrated()
+        register = Register(DataFolder(stack.data))
+        _, key = register.create(name="app", project="default", scopes={Scope.OPERATE}, who="me")
+        overspend(stack)
+        asked = Collector.of(stack.http_url, key)
+        wait_for(lambda: [one for one in alerts(asked) if one["state"] == "firing"], what="the alert")
+        yield stack, key
+
+
+def alerts(asked: Collector) -> list[dict[str, Any]]:
+    try:
+        return list(asked.ask("GET", "alerts")["alerts"])
+    except CollectorError:
+        return []
+
+
+@pytest.fixture
+def asked(watched: tuple[Stack, str], monkeypatch: pytest.MonkeyPatch) -> Collector:
+    """The collector as the one this process asks."""
+    stack, key = watched
+    database.use(database.Address(port=stack.store_port))
+    found = Collector.of(stack.http_url, key)
+    monkeypatch.setattr(collector, "_collector", found)
+    return found
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_without_a_collector_the_page_reads_and_says_how_to_change_that(
+    watched: tuple[Stack, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence, and no form."""
+    database.use(database.Address(port=watched[0].store_port))
+    monkeypatch.setattr(collector, "_collector", None)
+    app = run("alerts")
+    assert "start it with `--collector URL`" in said(app)
+    assert not {"Acknowledge", "Silence"} & {button.label for button in app.button}
+
+
+def test_a_viewer_is_offered_nothing_and_refused_when_asking_anyway(
+    asked: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form of a reviewer whose session is a viewer's by the time it is sent does nothing."""
+    app = run("alerts")
+    app.text_input[0].input("mine")
+    before = alerts(asked)
+    viewer = access.Person(name="vera", role=access.Role.VIEWER)
+    monkeypatch.setattr(access, "present", lambda _: viewer)
+    press(app, "Acknowledge")
+    assert "This needs the role reviewer; yours is viewer" in said(app)
+    assert alerts(asked) == before
+    assert not {"Acknowledge", "Silence", "End it now"} & {button.label for button in app.button}
+
+
+def test_what_is_typed_reaches_the_collector_as_it_is(asked: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silence with hostile words is made as whoever sits here, listed as text, and ended."""
+    who = access.Person(name="zoë", role=access.Role.REVIEWER)
+    monkeypatch.setattr(access, "present", lambda _: who)
+    app = run("alerts")
+    (matchers,) = app.text_area
+    assert set(matchers.value.splitlines()) == {'rule="daily-cap"', 'user="alice"'}
+    matchers.input(f"user={json.dumps(HOSTILE)}")
+    press(app, "Silence")
+    assert "choose when it ends" in said(app)
+    assert not asked.ask("GET", "silences")["silences"]
+    app.selectbox(key=next(box.key for box in app.selectbox if box.label == "Ends in")).select("2h")
+    app.text_area[0].input(f"user={json.dumps(HOSTILE)}")
+    next(one for one in app.text_input if one.label == "Reason").input(HOSTILE)
+    press(app, "Silence")
+    assert "Silenced for 2h." in said(app)
+    (made,) = asked.ask("GET", "silences")["silences"]
+    assert made["reason"] == HOSTILE
+    assert made["who"].endswith(" as zoë")
+    press(app, "End it now")
+    assert not asked.ask("GET", "silences")["silences"]
+
+
+def test_what_the_collector_refuses_is_said_in_its_words(asked: Collector) -> None:
+    """In place, and the form keeps what was typed."""
+    app = run("alerts")
+    app.text_area[0].input("no matcher at all")
+    app.selectbox(key=next(box.key for box in app.selectbox if box.label == "Ends in")).select("1h")
+    next(one for one in app.text_input if one.label == "Reason").input("x")
+    press(app, "Silence")
+    assert '"no matcher at all" is no matcher' in said(app)
+    assert app.text_area[0].value == "no matcher at all"
+
+
+def test_a_collector_that_is_away_or_another_is_a_sentence(
+    watched: tuple[Stack, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody there, a wrong key, and something else at that port: the rest of the page lives."""
+    stack, _ = watched
+    database.use(database.Address(port=stack.store_port))
+    (port,) = free_ports(1)
+    for url, key, told in (
+        (f"http://127.0.0.1:{port}", "k", "cannot be reached"),
+        (stack.http_url, "k", "Bearer KEY"),
+        (stack.store_url, "k", "is not a collector"),
+    ):
+        monkeypatch.setattr(collector, "_collector", Collector.of(url, key))
+        app = run("alerts")
+        assert told in said(app), url
+        assert "Changes in this range" in said(app)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:4318", "ftp://x", "http://", "http://me:pw@x", "http://x/path", "http://x:y"])
+def test_a_url_that_is_no_collectors_is_one_sentence(url: str) -> None:
+    """It says how to write one."""
+    with pytest.raises(ValueError, match="write it like http"):
+        Collector.of(url, "k")
+    with pytest.raises(ValueError, match="is not a key"):
+        Collector.of("http://127.0.0.1:4318", "a\r\nb")
+
+
+def test_acknowledged_and_silenced_in_a_browser_the_command_line_tells(
+    browser: Browser, watched: tuple[Stack, str]
+) -> None:
+    """On a phone and by keyboard; `llmtrace alerts list` shows both."""
+    from playwright.sync_api import expect
+
+    stack, key = watched
+    environ = {collector.KEY: key}
+    process = Process.start(
+        [*app_command(stack), "--collector", stack.http_url], stack.folder / "app.log", {**stack.environ, **environ}
+    )
+    try:
+        process.wait_answer(f"{stack.dashboard_url}/_stcore/health")
+        with page_on(browser, stack.dashboard_url, viewport={"width": 390, "height": 844}) as page:
+            page.goto(f"{stack.dashboard_url}/alerts")
+            page.get_by_label("What is being done").focus()
+            page.keyboard.type("on it")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("The alert is acknowledged.")).to_be_visible()
+            page.get_by_role("combobox", name="Ends in").focus()
+            page.keyboard.type("2h")
+            page.keyboard.press("Enter")
+            page.get_by_label("Reason").focus()
+            page.keyboard.type("load test")
+            page.keyboard.press("Enter")
+            expect(page.get_by_text("Silenced for 2h.")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            main = page.get_by_test_id("stMain")
+            assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+            if folder := os.environ.get("LLMTRACE_TEST_SCREENSHOTS"):
+                page.screenshot(path=Path(folder) / "acting-390.png", full_page=True)
+    finally:
+        process.clean_up()
+    command = [sys.executable, "-m", "llmtrace.cli", "alerts", "list", "--json", "--data", str(stack.data)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "load test" in shown
+    assert acting.matchers(alerts(Collector.of(stack.http_url, key))[0]) == ['rule="daily-cap"', 'user="alice"']
