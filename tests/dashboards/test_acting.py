@@ -18,7 +18,7 @@ from llmtrace_collector.access.register import Register
 from llmtrace_collector.folder import DataFolder
 from llmtrace_dashboards import access, collector, database
 from llmtrace_dashboards.collector import Collector, CollectorError
-from llmtrace_dashboards.panels import acting
+from llmtrace_dashboards.panels import acting, rules
 from support.app import app_command
 from support.browser import page_on
 from support.services import Process, Stack, free_ports, stack_at
@@ -36,7 +36,7 @@ HOSTILE = "**x** [a](http://evil.example) <img src=x onerror=alert(1)> $x$ :red[
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
-    """A collector whose rule fires for the user alice, and the text of a key for `operate`."""
+    """A collector whose rule fires for the user alice, and the text of a key for `admin`."""
     folder = tmp_path_factory.mktemp("acting")
     (folder / "secret").write_text(SECRET)
     (port,) = free_ports(1)  # nobody listens: whether a notice arrives is not what is asked here
@@ -51,7 +51,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, s
         stack.collector(*options)
         stack.wait_migrated()
         register = Register(DataFolder(stack.data))
-        _, key = register.create(name="app", project="default", scopes={Scope.OPERATE}, who="me")
+        _, key = register.create(name="app", project="default", scopes={Scope.ADMIN}, who="me")
         overspend(stack)
         asked = Collector.of(stack.http_url, key)
         wait_for(lambda: [one for one in alerts(asked) if one["state"] == "firing"], what="the alert")
@@ -160,13 +160,96 @@ def test_a_collector_that_is_away_or_another_is_a_sentence(
         assert "Changes in this range" in said(app)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:4318", "ftp://x", "http://", "http://me:pw@x", "http://x/path", "http://x:y"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:4318", "ftp://x", "http://", "http://me:pw@x", "http://x/path", "http://x:y"]
+)
 def test_a_url_that_is_no_collectors_is_one_sentence(url: str) -> None:
     """It says how to write one."""
     with pytest.raises(ValueError, match="write it like http"):
         Collector.of(url, "k")
     with pytest.raises(ValueError, match="is not a key"):
         Collector.of("http://127.0.0.1:4318", "a\r\nb")
+
+
+def editor(app: AppTest) -> Any:
+    return next(area for area in app.text_area if area.label == "The rule as YAML")
+
+
+def test_a_rule_is_tried_saved_and_fires_and_is_deleted(asked: Collector) -> None:
+    """A mistake is said by its path; a backtest says when it would have fired; saved, it fires; the file's stay."""
+    app = run("alerts")
+    name = f"cap {HOSTILE}"
+    text = json.dumps({"name": name, "kind": "spend", "group_by": ["user"], "window": "24h", "limit_usd": 4})
+    editor(app).input(text.replace("24h", "5 minutes"))
+    press(app, "Save")
+    assert 'window: "5 minutes"' in said(app)
+    editor(app).input(text)
+    press(app, "Try on the last 14 days")
+    assert "It would have fired 1 time" in said(app)
+    assert [one["name"] for one in asked.ask("GET", "rules")["rules"]] == ["daily-cap"]
+    press(app, "Save")
+    assert f"Saved: {name}" in said(app)
+    wait_for(lambda: [one for one in alerts(asked) if (one["rule"], one["state"]) == (name, "firing")], what="it fires")
+
+    app = run("alerts")
+    app.selectbox(key="rule_chosen").select("daily-cap").run()
+    assert "A rule of the file is changed there" in said(app)
+    assert "name: daily-cap-copy" in editor(app).value
+    assert "Delete" not in {button.label for button in app.button}
+    app.selectbox(key="rule_chosen").select(name).run()
+    press(app, "Delete")
+    assert f"Deleted: {name}" in said(app)
+    assert [one["name"] for one in asked.ask("GET", "rules")["rules"]] == ["daily-cap"]
+
+
+def test_a_reviewer_reads_rules_and_cannot_save_one(asked: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by what the page offers nor by a form from when they were an admin."""
+    app = run("alerts")
+    reviewer = access.Person(name="rob", role=access.Role.REVIEWER)
+    editor(app).input(json.dumps({"name": "mine", "kind": "spend", "window": "24h", "limit_usd": 4}))
+    monkeypatch.setattr(access, "present", lambda _: reviewer)
+    press(app, "Save")
+    assert "This needs the role admin; yours is reviewer" in said(app)
+    assert "To change rules needs the role admin." in said(app)
+    assert [one["name"] for one in asked.ask("GET", "rules")["rules"]] == ["daily-cap"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "Write the keys of one rule"),
+        ("- a", "Write the keys of one rule"),
+        ("kind: spend", "name: write what"),
+        ("name: a\n  kind: b", "line 2: this is not YAML"),
+        ("name: &a [x]\nb: *a", "no YAML aliases"),
+        ("name: a\nat: 2026-01-01", "put it in quotes"),
+        ("name: !!python/object/apply:os.system [x]", "this is not YAML"),
+        ("[" * 5000, "not YAML"),
+        ("name: " + "x" * 20_000, "larger than 20,000 bytes"),
+    ],
+)
+def test_a_text_that_is_no_rule_is_one_sentence(text: str, told: str) -> None:
+    """Before the collector is asked."""
+    with pytest.raises(ValueError, match=told):
+        rules.read(text)
+
+
+def test_bands_last_from_firing_to_resolved() -> None:
+    """By group; what fires to the end lasts to the end; what only waited is none."""
+    changes = [
+        {"at": str(at), "group": {"user": user}, "state": state}
+        for at, user, state in [
+            (1, "a", "pending"),
+            (2, "a", "firing"),
+            (3, "b", "firing"),
+            (4, "a", "resolved"),
+            (5, "a", "firing"),
+            (6, "c", "pending"),
+            (7, "c", "inactive"),
+        ]
+    ]
+    found = [(one["group"]["user"], one["start"], one["end"]) for one in rules.bands(changes, "9")]
+    assert found == [("a", "2", "4"), ("b", "3", "9"), ("a", "5", "9")]
 
 
 def test_acknowledged_and_silenced_in_a_browser_the_command_line_tells(
@@ -195,6 +278,7 @@ def test_acknowledged_and_silenced_in_a_browser_the_command_line_tells(
             page.keyboard.type("load test")
             page.keyboard.press("Enter")
             expect(page.get_by_text("Silenced for 2h.")).to_be_visible()
+            expect(page.get_by_role("button", name="End it now")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
             main = page.get_by_test_id("stMain")
             assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmtrace_dashboards.panels import acting, alerts
+from llmtrace_dashboards.panels import acting, alerts, rules
 from llmtrace_dashboards.panels.frame import frame
 from llmtrace_dashboards.panels.panel import panel
 
@@ -17,3 +17,4 @@ def show() -> None:
     panel(partial(acting.silences, current), key="silences", title="Silences", height=120)
     panel(partial(alerts.history, current), key="history", title="Changes in this range", height=200)
     panel(partial(alerts.deliveries, current), key="deliveries", title="Deliveries in this range", height=200)
+    panel(partial(rules.rules, current), key="rules", title="Rules", height=200)

@@ -55,11 +55,14 @@ def act(role: Role, method: str, path: str, body: Mapping[str, Any] | None = Non
         st.session_state[f"said_{key}"] = ("error", str(error))
         return False
     st.session_state[f"said_{key}"] = ("good", done)
+    st.session_state[f"new_{key}"] = True
     return True
 
 
 def told(key: str) -> None:
-    """What the last act said, once; as text, for it may repeat what was typed."""
+    """What the last act said, once; as text, for it may repeat what was typed. Other panels show what changed, too."""
+    if st.session_state.pop(f"new_{key}", False):
+        st.rerun()
     tone, text = st.session_state.pop(f"said_{key}", ("", ""))
     if text:
         with st.container(border=True):
@@ -72,7 +75,8 @@ def told(key: str) -> None:
 def matchers(alert: Alert) -> list[str]:
     """What means exactly this alert, as the collector spells it."""
     labels = {name: value for name, value in alert["labels"].items() if name not in {"kind", "severity"}}
-    return [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
+    names = sorted(labels, key=lambda name: (name != "rule", name))
+    return [f"{name}={json.dumps(labels[name], ensure_ascii=False)}" for name in names]
 
 
 def firing(current: Current) -> None:
@@ -80,7 +84,7 @@ def firing(current: Current) -> None:
     told("firing")
     if not ready(Role.REVIEWER):
         return
-    found = _asked("alerts", "alerts")
+    found = asked("alerts", "alerts")
     alerts = [one for one in found or () if one["state"] == "firing"]
     if found is None:
         return
@@ -139,7 +143,7 @@ def silences(current: Current) -> None:
     if collector.present() is None:
         st.caption("Silences are listed where the app may ask the collector.")
         return
-    found = _asked("silences", "silences")
+    found = asked("silences", "silences")
     if found is None:
         return
     if not found:
@@ -175,7 +179,7 @@ def _collector() -> collector.Collector:
     return found
 
 
-def _asked(path: str, name: str) -> Sequence[Mapping[str, Any]] | None:
+def asked(path: str, name: str) -> Sequence[Mapping[str, Any]] | None:
     """What the collector knows; None: a sentence stands in its place."""
     try:
         found: Sequence[Mapping[str, Any]] = _collector().ask("GET", path)[name]
