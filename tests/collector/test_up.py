@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from llmtrace_collector.commands.up import _dashboard
+from llmtrace_collector.doors import Reach
+from llmtrace_collector.folder import DataFolder
+from llmtrace_collector.options import parse
+from llmtrace_collector.tls import Tls
 from support.load import stored
 from support.otlp import post, request, span
 from support.services import Stack, stack_at
@@ -28,6 +36,26 @@ def test_up_says_a_line_for_each_service_and_sigterm_ends_it_with_0(tmp_path: Pa
         assert stack.http_url in up.output
         post(f"{stack.http_url}/v1/traces", request(span()))
         assert up.stop() == 0
+
+
+def test_the_app_of_up_asks_for_the_token_of_its_environment(tmp_path: Path) -> None:
+    """It is up by its health answer, and nothing else is answered without a session."""
+    with stack_at(tmp_path, LLMTRACE_DASHBOARD_TOKEN="a token for people of this machine") as stack:
+        up = stack.up()
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{stack.dashboard_url}/alerts", timeout=10)
+        assert up.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:4318"), ("0.0.0.0", "http://127.0.0.1:4318"), ("::1", "http://[::1]:4318")],
+)
+def test_the_app_of_up_is_told_where_its_collector_is(tmp_path: Path, host: str, url: str) -> None:
+    """By an address that this machine reaches."""
+    options, _ = parse(["--data", str(tmp_path), "--host", host], argparse.ArgumentParser())
+    service = _dashboard(options, Reach(host=host, tls=Tls()), DataFolder(tmp_path))
+    assert service.arguments[list(service.arguments).index("--collector") + 1] == url
 
 
 def test_ctrl_c_stops_everything_cleanly_and_loses_nothing(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def supervise(options: Options, *, watch_interval_s: float = 5.0) -> Supervisor:
     if not options.no_dashboard:
         if importlib.util.find_spec("streamlit") is None:
             raise ConfigError('the dashboard needs Streamlit: pip install "llmtrace-otel[all]", or give --no-dashboard')
-        services.append(_dashboard(options, folder))
+        services.append(_dashboard(options, reach, folder))
     services = [replace(each, environ={**each.environ, DATABASE_VARIABLE: options.database}) for each in services]
     return Supervisor(services, log_folder=logs, say=say)
 
@@ -117,7 +117,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
     arguments += ["--status-port", str(options.status_port)] if reach.tls.cert else []
     scheme = "https" if reach.tls.cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
-    near = "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    near = _near(options)
     return Service(
         name="collector",
         module="llmtrace_collector",
@@ -144,13 +144,21 @@ def _cluster(options: Options) -> list[str]:
     return ["--cluster", check_cluster(options.cluster)] if options.cluster else []
 
 
-def _dashboard(options: Options, folder: DataFolder) -> Service:
+def _near(options: Options) -> str:
+    """The host under which this machine reaches the collector."""
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    return "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+
+
+def _dashboard(options: Options, reach: Reach, folder: DataFolder) -> Service:
     arguments, environ = _server(options)
     if not options.clickhouse:
         arguments = ["--clickhouse", options.store_url]
         if options.require_read_key:
             arguments += ["--user", READER]
             environ = {CLICKHOUSE_PASSWORD: everything_key(folder.store_key())}
+    scheme = "https" if reach.tls.cert else "http"
+    arguments = [*arguments, "--collector", f"{scheme}://{_near(options)}:{options.http_port}"]
     return Service(
         name="dashboard",
         module="llmtrace_dashboards",
