@@ -38,9 +38,8 @@ WATCH = """
   const busy = () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== "notRunning"
     || document.querySelector('[data-testid="stSkeleton"]') !== null
     || document.querySelector('[data-stale="true"]') !== null;
-  const roots = [document.body];
   window.__watching = new MutationObserver(() => { window.__changed = performance.now(); });
-  window.__watching.observe(document.body, { subtree: true, childList: true, characterData: true });
+  window.__watching.observe(document, { subtree: true, childList: true, characterData: true });
   window.__began = performance.now();
   window.__done = () => {
     if (busy()) { window.__changed = performance.now(); return false; }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llmtrace.sketches import Sketcher
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.watch import load
 from llmtrace_collector.watch.measures import MEASURES, TABLES, Source
@@ -272,6 +273,7 @@ def test_a_window_unlike_its_reference_has_drifted_and_one_like_it_has_not(
     assert "in the reference" in receiver.requests[0].json["data"]["summary"]
 
 
+SKETCHER = Sketcher("a key of sixteen characters")
 PROMPTS = tuple(
     f"please summarise invoice {n} of {m} for {c}" for n in range(9) for m in ("may", "june") for c in "abc"
 )
@@ -286,6 +288,11 @@ AT_ONCE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         "category: operation",
         {"operation": ("chat",) * 9 + ("embeddings",)},
         {"operation": ("chat",) * 5 + ("embeddings",) * 5},
+    ),
+    "sketches": (
+        "text: prompt_sketches",
+        {"attributes": tuple({"llmtrace.input.sketch": SKETCHER.sketch(text)} for text in PROMPTS)},
+        {"attributes": tuple({"llmtrace.input.sketch": SKETCHER.sketch(text)} for text in SONGS)},
     ),
     "texts": ("text: prompts", {"input_preview": PROMPTS}, {"input_preview": SONGS}),
 }
@@ -427,3 +434,42 @@ def test_every_measure_is_read_by_every_dimension_it_has(engine: Engine, make_wa
     watch.mirror_once()
     rows = engine.rows("SELECT DISTINCT splitByChar(' ', rule)[1] AS measure FROM alert_events WHERE state = 'firing'")
     assert {row["measure"] for row in rows} == MEASURES.keys(), "each has a figure"
+
+
+def test_calls_of_a_model_that_ends_warn_in_time_and_are_critical_near_the_day(
+    engine: Engine, watching: Watching, receiver: Receiver, clock: Clock
+) -> None:
+    """Until nobody asks for it any more; a model that nobody asks for is no alert."""
+    watch = watching("""
+        kind: retirement
+        group_by: [model]
+        models: {gpt-4o-old: 2026-12-12, gpt-3: 2026-12-01}""")
+    engine.calls(NOON, 3, model="gpt-4o-old")
+    engine.calls(NOON, 3, model="gpt-5")
+    clock.advance(minutes=1)
+    run(watch)
+    assert told(receiver) == [("firing", "warning", {"model": "gpt-4o-old"})]
+    assert receiver.requests[0].json["data"]["summary"] == (
+        "gpt-4o-old ends in 19 days, on 2026-12-12, and 3 calls asked for it."
+    )
+    clock.advance(days=13)
+    engine.calls(clock.now - timedelta(minutes=5), 2, model="gpt-4o-old")
+    run(watch)
+    assert told(receiver)[1:] == [("firing", "critical", {"model": "gpt-4o-old"})]
+    clock.advance(days=2)
+    run(watch)
+    assert told(receiver)[2:] == [("resolved", "critical", {"model": "gpt-4o-old"})]
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ("group_by: [model]", "rules[0].models"),
+        ("group_by: [model]\nmodels: {gpt-4: soon}", "rules[0].models.gpt-4"),
+        ("models: {gpt-4: 2026-12-01}", "rules[0].group_by: a rule of models that end"),
+        ("group_by: [model]\nmodels: {gpt-4: 2026-12-01}\nwarn_before: never", "rules[0].warn_before"),
+    ],
+)
+def test_a_mistake_about_models_that_end_is_told_with_its_path(lines: str, path: str, watching: Watching) -> None:
+    with pytest.raises(ConfigError, match=re.escape(path)):
+        watching(f"kind: retirement\n{lines}")

@@ -14,6 +14,7 @@ from llmtrace_collector.watch.conditions import (
     Condition,
     Drift,
     Objective,
+    Retirement,
     Sequential,
     Spend,
     Threshold,
@@ -22,7 +23,7 @@ from llmtrace_collector.watch.conditions.anomaly import SCORE, Direction
 from llmtrace_collector.watch.conditions.budget import Burn
 from llmtrace_collector.watch.conditions.change import FIELDS
 from llmtrace_collector.watch.conditions.objective import SLOW
-from llmtrace_collector.watch.conditions.sequential import TEXTS
+from llmtrace_collector.watch.conditions.sequential import SKETCHES, TEXTS
 from llmtrace_collector.watch.fields import Fields, number_of, one_of, seen
 from llmtrace_collector.watch.limit_fields import read_limits, seconds_of
 from llmtrace_collector.watch.measures import DIMENSIONS, MEASURES, TABLES, Source, Unit, source_of
@@ -187,10 +188,11 @@ def _sequential(asked: Asked) -> Condition | None:
     choices = {
         "measure": ("number", numbers, "a measure of single calls"),
         "category": ("category", list(TABLES[Source.SPANS].columns), "something calls have"),
-        "text": ("text", list(TEXTS), "a captured text"),
+        "text": ("text", [*TEXTS, *SKETCHES], "a captured text, or sketches of it"),
     }
     what, known, told = choices[given[0]]
     name = fields.choice(given[0], known, told)
+    what = "sketch" if name in SKETCHES else what
     window = fields.choice("window", _STEPS, "a window of drift", "1d")
     reference = fields.duration("reference", "14d", timedelta(days=14))
     arl0 = fields.number("arl0", "10000", 10_000.0)
@@ -252,6 +254,37 @@ def _change(asked: Asked) -> Condition | None:
     return Change(name=name, reference=reference, stays=max(stays, _MINUTE))
 
 
+def _before(fields: Fields, key: str, days: int) -> timedelta | None:
+    return timedelta(days=days) if fields.get(key) is None else fields.duration(key, f"{days}d")
+
+
+def _retirement(asked: Asked) -> Condition | None:
+    fields = asked.fields
+    example = "{gpt-4o-2024-08-06: 2026-12-01}"
+    given = fields.mapping(fields.get("models"), fields.at("models"), example)
+    window = timedelta(days=1) if fields.get("window") is None else _window(fields, _LONGEST_OF_SPANS)
+    warning = fields.duration("warn_before", "30d") if fields.get("warn_before") is not None else timedelta(days=30)
+    critical = (
+        fields.duration("critical_before", "7d") if fields.get("critical_before") is not None else timedelta(days=7)
+    )
+    if given is None:
+        return None
+    days: dict[str, date] = {}
+    for name in list(fields.get("models")):
+        found = moment(given, str(name))
+        if found is not None:
+            days[str(name)] = found.date()
+    given.finish()
+    if not days:
+        fields.wrong("models", f"has no model with its last day; write it like {example}")
+    if not days or window is None or warning is None or critical is None:
+        return None
+    if "model" not in asked.group_by:
+        fields.wrong("group_by", "a rule of models that end is about each of them; write group_by: [model]")
+        return None
+    return Retirement(models=days, window=window, warning=warning, critical=critical)
+
+
 KINDS: Mapping[str, Callable[[Asked], Condition | None]] = {
     "spend": _spend,
     "threshold": _threshold,
@@ -259,6 +292,7 @@ KINDS: Mapping[str, Callable[[Asked], Condition | None]] = {
     "anomaly": _anomaly,
     "drift": _drift,
     "change": _change,
+    "retirement": _retirement,
 }
 
 

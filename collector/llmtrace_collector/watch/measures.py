@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from llmtrace.semconv import GUARDRAIL_VERDICT
+
 
 class Source(StrEnum):
     """Tables of figures, the cheapest first."""
@@ -233,6 +235,13 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 Unit.USD,
             ),
             _a_call("cost_per_call", "the cost of a call", "toFloat64(cost_usd)", Unit.USD),
+            Measure(
+                name="guardrail_rate",
+                title="the share of calls that a guardrail did not let pass",
+                unit=Unit.SHARE,
+                part={Source.SPANS: f"countIf(attributes['{GUARDRAIL_VERDICT}'] NOT IN ('', 'pass'))"},
+                whole={Source.SPANS: "count()"},
+            ),
             Measure(
                 name="cache_hit_share",
                 title="the share of input tokens from the provider's cache",

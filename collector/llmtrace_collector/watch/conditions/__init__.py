@@ -8,6 +8,7 @@ from llmtrace_collector.watch.conditions.change import Change
 from llmtrace_collector.watch.conditions.condition import Ask, Condition, Judged, Look
 from llmtrace_collector.watch.conditions.drift import Drift
 from llmtrace_collector.watch.conditions.objective import Objective
+from llmtrace_collector.watch.conditions.retirement import Retirement
 from llmtrace_collector.watch.conditions.sequential import Sequential
 from llmtrace_collector.watch.conditions.spend import Spend
 from llmtrace_collector.watch.conditions.threshold import Threshold
@@ -22,6 +23,7 @@ __all__ = [
     "Judged",
     "Look",
     "Objective",
+    "Retirement",
     "Sequential",
     "Spend",
     "Threshold",

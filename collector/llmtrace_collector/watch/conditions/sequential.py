@@ -10,6 +10,7 @@ Cost: 5 us a number, 20 us a category, 100 us a text, of at most `MOST` calls a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,9 @@ from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from llmtrace import semconv
 from llmtrace_collector.detectors.categories import CategoricalDrift
 from llmtrace_collector.detectors.drift import NumericDrift
 from llmtrace_collector.detectors.drift import Verdict as Bet
@@ -30,15 +33,22 @@ from llmtrace_collector.watch.times import whole_steps
 from llmtrace_collector.watch.verdict import Verdict
 from llmtrace_collector.watch.words import lasting
 
-MOST = {"number": 10_000, "category": 5_000, "text": 1_000}
+MOST = {"number": 10_000, "category": 5_000, "text": 1_000, "sketch": 5_000}
 """Calls of a window, by what is looked at; a busier group is known by the first so many of each window."""
-REFERENCE = {"number": 5_000, "category": 5_000, "text": 2_000}
+REFERENCE = {"number": 5_000, "category": 5_000, "text": 2_000, "sketch": 2_000}
 LEAST = 100
 """Calls of a reference."""
 _SEED = 7
+_SKETCH = re.compile(r"[0-9a-f]{16}")
 
 TEXTS = {"prompts": "input_preview", "answers": "output_preview"}
 """What captured text is looked at: its first 200 characters."""
+
+SKETCHES = {
+    "prompt_sketches": f"attributes['{semconv.INPUT_SKETCH}']",
+    "answer_sketches": f"attributes['{semconv.OUTPUT_SKETCH}']",
+}
+"""Where content is not captured: keyed hashes of 64 bits, near for near texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +59,9 @@ class Sequential(Condition):
     rests_s = 15.0
 
     what: str
-    """`number`, `category` or `text`."""
+    """`number`, `category`, `text` or `sketch`."""
     name: str
-    """A measure of single calls, a dimension, or a key of `TEXTS`."""
+    """A measure of single calls, a dimension, or a key of `TEXTS` or `SKETCHES`."""
     window: timedelta
     reference: timedelta
     """Back from the window's beginning."""
@@ -101,6 +111,9 @@ class Sequential(Condition):
         if self.what == "number":
             value = MEASURES[self.name].value
             return f"toFloat64(assumeNotNull({value}))", f"isNotNull({value})"
+        if self.what == "sketch":
+            column = SKETCHES[self.name]
+            return column, f"length({column}) = 16"
         column = TABLES[Source.SPANS].columns[self.name] if self.what == "category" else TEXTS[self.name]
         return f"toValidUTF8(toString({column}))", "1" if self.what == "category" else f"{column} != ''"
 
@@ -146,5 +159,29 @@ class Sequential(Condition):
             numbers = NumericDrift(times / 1e9, values, arl0=self.arl0)
             return (numbers.update(at / 1e9, value) for at, value in calls)
         known = [value for _, value in before]
+        if self.what == "sketch":
+            return self._sketched(before, calls)
         detector = (CategoricalDrift if self.what == "category" else TextDrift)(known, arl0=self.arl0)
         return (each.update(value) for each, (_, value) in zip(repeat(detector), calls, strict=False))
+
+    def _sketched(self, before: Sequence[Any], calls: Sequence[Any]) -> Iterator[Bet]:
+        """By how far a call is from the nearest of the reference, in bits, and those from each other."""
+        known = _bits([value for _, value in before])
+        own = np.array([_nearest(known, place) for place in range(known.size)], dtype=np.float64)
+        times = np.array([at for at, _ in before], dtype=np.float64)
+        distances = NumericDrift(times / 1e9, own, arl0=self.arl0)
+        for (at, _), sketch in zip(calls, _bits([value for _, value in calls]), strict=True):
+            yield distances.update(at / 1e9, float(np.bitwise_count(known ^ sketch).min()))
+
+
+def _bits(sketches: Sequence[str]) -> NDArray[np.uint64]:
+    """Those of 16 hexadecimal digits as numbers; others, which are none of ours, as nothing near."""
+    found = [int(one, 16) if _SKETCH.fullmatch(one) else 0 for one in sketches]
+    return np.array(found, dtype=np.uint64)
+
+
+def _nearest(known: NDArray[np.uint64], place: int) -> int:
+    """Bits to the nearest other one."""
+    apart = np.bitwise_count(known ^ known[place])
+    apart[place] = 64
+    return int(apart.min())
