@@ -457,7 +457,8 @@ def test_calls_of_a_model_that_ends_warn_in_time_and_are_critical_near_the_day(
     run(watch)
     assert told(receiver)[1:] == [("firing", "critical", {"model": "gpt-4o-old"})]
     clock.advance(days=2)
-    run(watch)
+    for _ in range(4):
+        run(watch)
     assert told(receiver)[2:] == [("resolved", "critical", {"model": "gpt-4o-old"})]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,11 +168,16 @@ class Sequential(Condition):
     def _sketched(self, before: Sequence[Any], calls: Sequence[Any]) -> Iterator[Bet]:
         """By how far a call is from the nearest of the reference, in bits, and those from each other."""
         known = _bits([value for _, value in before])
-        own = np.array([_nearest(known, place) for place in range(known.size)], dtype=np.float64)
+        own = [_nearest(known, place) + _tie(at) for place, (at, _) in enumerate(before)]
         times = np.array([at for at, _ in before], dtype=np.float64)
-        distances = NumericDrift(times / 1e9, own, arl0=self.arl0)
+        distances = NumericDrift(times / 1e9, np.array(own), arl0=self.arl0)
         for (at, _), sketch in zip(calls, _bits([value for _, value in calls]), strict=True):
-            yield distances.update(at / 1e9, float(np.bitwise_count(known ^ sketch).min()))
+            yield distances.update(at / 1e9, float(np.bitwise_count(known ^ sketch).min()) + _tie(at))
+
+
+def _tie(at: int) -> float:
+    """Parts equal distances: less than a bit, and the same for the same call each time it is looked at."""
+    return crc32(at.to_bytes(8, "little", signed=True), 0x9E3779B9) / 2**32
 
 
 def _bits(sketches: Sequence[str]) -> NDArray[np.uint64]:
