@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from llmtrace_dashboards import access, cli
 from llmtrace_dashboards.access import AccessError, Attempts, Role, Sessions
+from llmtrace_dashboards.panels.frame import _ENTRIES
 from llmtrace_dashboards.web import login
 from support.app import Seeded, app_command
-from support.browser import page_on
+from support.browser import page_on, settled
 from support.services import Process, free_ports
 
 if TYPE_CHECKING:
@@ -146,6 +147,20 @@ def test_a_browser_logs_in_and_out(browser: Browser, closed: str) -> None:
         expect(second.get_by_label("Token")).to_be_visible()
         page.reload()
         expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_every_page_keeps_to_the_policy(browser: Browser, app: str) -> None:
+    """Each page of the sidebar is drawn, asks no other origin and breaks no rule of its Content-Security-Policy."""
+    from playwright.sync_api import expect
+
+    with page_on(browser, app) as page:
+        for path, label, _ in _ENTRIES:
+            answer = page.goto(f"{app}/{path}")
+            assert answer
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+            assert answer.headers["x-frame-options"] == "DENY"
+            expect(page.get_by_role("heading", name=label, level=1)).to_be_visible()
+            settled(page)
 
 
 def test_a_link_from_another_site_keeps_its_session(closed: str) -> None:
