@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtrace_dashboards.components.critical_path import critical_path
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.transcript import messages
-from llmtrace_dashboards.components.waterfall import lay_out
+from llmtrace_dashboards.components.waterfall import lay_out, marks
 from support.seed import HOSTILE
 
 ids = st.sampled_from("abcdefgh")
@@ -33,6 +34,40 @@ def test_every_span_is_placed_once_whatever_its_parents_are(parents: dict[str, s
     placed = lay_out(spans)
     assert sorted(p.span["span_id"] for p in placed) == sorted(parents)
     assert all(0 <= p.left <= 100 and 0 <= p.width <= 100 for p in placed)
+
+
+def test_the_critical_path_is_what_the_end_waited_for() -> None:
+    """Of two children at once the later to end counts; what no child covers is the parent's own."""
+    spans = [span("a", "", 0, 100), span("b", "a", 10, 40), span("c", "a", 10, 30), span("d", "a", 60, 30)]
+    assert critical_path(spans) == {"a": 30, "b": 40, "d": 30}
+
+
+@given(
+    st.dictionaries(ids, st.tuples(ids | st.just(""), st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8)
+)
+def test_the_critical_path_adds_up_to_the_length_of_its_root(made: dict[str, tuple[str, int, int]]) -> None:
+    """Whatever the parents and times are; and no span adds more than its own length."""
+    spans = {name: span(name, parent, start, length) for name, (parent, start, length) in made.items()}
+    path = critical_path(list(spans.values()))
+    roots = [s for s in spans.values() if s["parent_span_id"] not in spans or s["parent_span_id"] == s["span_id"]]
+    assert bool(path) == bool(roots)
+    assert all(0 <= own <= spans[name]["duration_ns"] for name, own in path.items())
+    if roots:
+        last = max(roots, key=lambda s: (s["start_ns"] + s["duration_ns"], s["span_id"]))
+        assert sum(path.values()) == last["duration_ns"]
+
+
+def test_marks_say_what_happened_to_a_call() -> None:
+    """Retries, the provider's cache and guardrails; of a plain call nothing."""
+    plain = {"attributes": {}, "cached_input_tokens": None, "input_tokens": 100}
+    assert marks(plain) == []
+    told = {"llmtrace.retry.count": "2", "llmtrace.guardrail.verdict": "block", "llmtrace.reply.origin": "guardrail"}
+    assert marks(plain | {"attributes": told, "cached_input_tokens": 50}) == [
+        "↻ 2 retried",
+        "◔ 50.0% cached",
+        "⛨ block",
+        "⇄ by guardrail",
+    ]
 
 
 def content(**columns: str) -> dict[str, str]:

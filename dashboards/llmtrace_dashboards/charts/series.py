@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from importlib import import_module
 from typing import Any
 
 import altair as alt
@@ -16,7 +17,10 @@ from llmtrace_dashboards.state.box import Box
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, MINUTE_MS, Window
 from llmtrace_dashboards.theme import SANS, SEQUENTIAL, Palette
 
+import_module("pandas")  # Altair looks at it: half loaded, by another session's first chart, it breaks this one's
+
 HEIGHT = 180
+STRIP = 90
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -37,6 +41,15 @@ def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
         _bars(values, color, axis, _x("start", window, zone), palette).encode(tooltip=_tooltip("calls", "failed")),
         palette,
     )
+
+
+def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+    """The same, low; a range of time can be drawn on it, named `range`."""
+    chart = calls(rows, window, zone, palette)
+    brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
+    drawn = alt.selection_interval(name="range", encodings=["x"], mark=brush)
+    made: alt.LayerChart = chart.properties(height=STRIP).add_params(drawn)
+    return made
 
 
 def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:

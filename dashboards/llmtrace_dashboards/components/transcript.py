@@ -43,6 +43,11 @@ def transcript(content: Mapping[str, Any], *, key: str) -> None:
     renderer("transcript")(data={"messages": [asdict(message) for message in messages(content)]}, key=key)
 
 
+def document(title: str, text: str, *, key: str) -> None:
+    """Draws one text as it is, in the same bounded way."""
+    renderer("transcript")(data={"messages": [asdict(Message(role="", title=title, text=text, code=True))]}, key=key)
+
+
 def _of(role: str, text: str) -> Iterator[Message]:
     try:
         parsed = json.loads(text) if text else []

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llmtrace import semconv
 from llmtrace_dashboards import figures
 from llmtrace_dashboards.components.assets import renderer
+from llmtrace_dashboards.components.critical_path import critical_path
 
 Span = Mapping[str, Any]
 
@@ -59,32 +61,58 @@ def lay_out(spans: Sequence[Span]) -> list[Placed]:
     return placed
 
 
-def waterfall(spans: Sequence[Span], *, selected: str, href: Callable[[Span], str], key: str) -> str | None:
-    """Draws it; the href of a span that was just clicked, else None."""
+def waterfall(spans: Sequence[Span], *, fallback: str, link: str, key: str) -> str | None:
+    """Draws it; the id of a span that was just chosen, else None.
+
+    What is sent does not depend on which span is chosen, so that choosing one does not send the trace again: the
+    drawing reads the word `span` of the address itself, and marks `fallback` where there is none. `link` with the id
+    of a span behind it is where its row leads.
+    """
     placed = lay_out(spans)
     length = max((int(p.span["start_ns"]) + int(p.span["duration_ns"]) for p in placed), default=0)
     length -= min((int(p.span["start_ns"]) for p in placed), default=0)
-    rows = [_row(p, selected=selected, href=href(p.span)) for p in placed]
+    path = critical_path(spans)
+    rows = [_row(p, path) for p in placed]
     ticks = [figures.duration(length * share) if share else "0" for share in (0, 0.25, 0.5, 0.75, 1)]
-    result = renderer("waterfall")(data={"rows": rows, "ticks": ticks}, key=key, on_opened_change=lambda: None)
+    data = {"rows": rows, "ticks": ticks, "fallback": fallback, "link": link}
+    result = renderer("waterfall")(data=data, key=key, on_opened_change=lambda: None)
     opened: str | None = result.opened
     return opened
 
 
-def _row(placed: Placed, *, selected: str, href: str) -> dict[str, Any]:
+def marks(span: Span) -> list[str]:
+    """What is to be seen of a span beside its bar: retries, the provider's cache, answers in the provider's place."""
+    attributes = span["attributes"]
+    found = []
+    if retries := attributes.get(semconv.RETRY_COUNT):
+        found.append(f"↻ {retries} retried")
+    if cached := span["cached_input_tokens"]:
+        share = min(cached / span["input_tokens"], 1) if span["input_tokens"] else 1
+        found.append(f"◔ {figures.percent(share)} cached")
+    if verdict := attributes.get(semconv.GUARDRAIL_VERDICT):
+        found.append(f"⛨ {verdict}")
+    if by := attributes.get(semconv.REPLY_ORIGIN):
+        found.append(f"⇄ by {by}")
+    return [mark[:40] for mark in found]
+
+
+def _row(placed: Placed, path: Mapping[str, int]) -> dict[str, Any]:
     span = placed.span
     wait_ns = span["time_to_first_token_ns"]
-    share = min(wait_ns / span["duration_ns"], 1.0) if wait_ns and span["duration_ns"] else 0.0
-    return {
-        "name": span["name"],
+    row = {
+        "id": span["span_id"],
+        "name": span["name"][:200],
         "depth": placed.depth,
         "left": round(min(placed.left, 99.8), 3),
         "width": round(placed.width, 3),
-        "wait": round(placed.width * share, 3),
-        "waitLabel": f"first token after {figures.duration(wait_ns)}",
-        "failed": span["status"] == "ERROR",
-        "call": bool(span["is_call"]),
         "duration": figures.duration(span["duration_ns"]),
-        "selected": span["span_id"] == selected,
-        "href": href,
     }
+    if wait_ns and span["duration_ns"]:
+        row["wait"] = round(placed.width * min(wait_ns / span["duration_ns"], 1.0), 3)
+        row["waitLabel"] = f"first token after {figures.duration(wait_ns)}"
+    if span["span_id"] in path:
+        row["path"] = figures.duration(path[span["span_id"]])
+    row |= {"failed": True} if span["status"] == "ERROR" else {}
+    row |= {"call": True} if span["is_call"] else {}
+    row |= {"marks": found} if (found := marks(span)) else {}
+    return row

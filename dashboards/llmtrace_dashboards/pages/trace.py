@@ -33,6 +33,6 @@ def _trace(current: Current) -> None:
     trace.facts(spans, current)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        trace.tree(spans, span, current)
+        trace.tree(spans, current)
     with right:
-        trace.detail(span)
+        trace.detail(span, spans)

@@ -14,6 +14,7 @@ from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.components.transcript import transcript
 from llmtrace_dashboards.components.waterfall import waterfall
+from llmtrace_dashboards.panels import span as span_panels
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import follow, href, page
 from llmtrace_dashboards.queries import traces as queries
@@ -89,20 +90,18 @@ def _fact(label: str, value: str) -> None:
     st.metric(label, value, border=True)
 
 
-def tree(spans: Sequence[Span], span: Span, current: Current) -> None:
-    """The waterfall; a click shows that span in full."""
+def tree(spans: Sequence[Span], current: Current) -> None:
+    """The waterfall; a span that is chosen there is shown in full."""
     view = current.view
-    follow(
-        waterfall(
-            spans,
-            selected=span["span_id"],
-            href=lambda s: href("trace", replace(view, span=s["span_id"])),
-            key="waterfall",
-        )
-    )
+    link = href("trace", replace(view, span="")) + "&span="
+    opened = waterfall(spans, fallback=chosen(spans, "")["span_id"], link=link, key="waterfall")
+    if opened and opened != view.span:
+        follow(link + opened)
+    if len(spans) >= queries.MOST_SPANS:
+        st.caption(f"The first {figures.count(queries.MOST_SPANS)} spans; the trace may have more.")
 
 
-def detail(span: Span) -> None:
+def detail(span: Span, spans: Sequence[Span]) -> None:
     """One span: its state, figures, messages and attributes."""
     failed = span["status"] == "ERROR"
     st.markdown(f"## {code(span['name'], most=80)}")
@@ -110,13 +109,20 @@ def detail(span: Span) -> None:
         st.markdown(":red[:material/error: **Error**]" + (f" {code(span['error_type'])}" if span["error_type"] else ""))
         if span["status_message"]:
             st.text(span["status_message"])
-    messages, attributes, events = st.tabs(["Messages", "Attributes", f"Events ({len(span['event_names'])})"])
+    titles = ["Messages", "Attributes", "Scores", "Cost", f"Events ({len(span['event_names'])})", "JSON"]
+    messages, attributes, scores, cost, events, raw = st.tabs(titles)
     with messages:
         _messages(span)
     with attributes:
         _attributes(span)
+    with scores:
+        span_panels.scores(span, spans)
+    with cost:
+        span_panels.cost(span)
     with events:
         _events(span)
+    with raw:
+        span_panels.raw(span)
 
 
 def _messages(span: Span) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.panels import narrow
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.navigation import follow, go, here, href
@@ -41,6 +42,7 @@ def listing(current: Current) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="matching"):
         st.markdown(summary(found))
         _sorting(view)
+        narrow.download(shown, current)
     follow(table(_COLUMNS, [_row(row, current) for row in shown], label="Traces", key="traces"))
     _paging(current, shown, more=more)
 

@@ -9,11 +9,17 @@ from llmtrace_dashboards.queries.sources import Source, kept, percentiles, table
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, LONGEST_MS, MINUTE_MS, Window
 from llmtrace_dashboards.state.view import View
 
-PAGE = 50
+PAGE = 100
 """Traces on a page."""
 
+MOST_SPANS = 5_000
+"""Spans of a trace that are read; `sql/trace.sql` says the same."""
+
+_VALUES = 5
+"""Values of one word that are counted."""
+
 _LAST = (MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, DAY_MS)
-_SPANS_A_PAGE = 400
+_SPANS_A_PAGE = 800
 """About so many spans have a page of traces among them."""
 
 
@@ -51,6 +57,11 @@ def pages(view: View, window: Window, spans: int | None = None) -> Iterator[Quer
     yield page(view, window)
 
 
+def facets(view: View, window: Window) -> Query:
+    """How many matching spans have which model, user, error and so on: `word`, `value`, `spans`, most first."""
+    return Query(name="facets", params=bounds(window) | filters(view) | {"limit": _VALUES})
+
+
 def when(trace_id: str, now_ms: int) -> Query:
     """When a trace was, looking over all the time spans are kept."""
     window = Window(start_ms=now_ms - LONGEST_MS, end_ms=now_ms + DAY_MS)
@@ -62,8 +73,24 @@ def spans(trace_id: str, window: Window) -> Query:
     return Query(name="trace", params=bounds(window) | {"trace_id": trace_id})
 
 
+def scores(trace_id: str, start_ns: int) -> Query:
+    """What evaluators and people have said since of a trace with a span at `start_ns`, the newest first."""
+    start_ms = start_ns // 1_000_000 - DAY_MS  # their clocks need not agree, and a span may be late in its trace
+    window = Window(start_ms=max(start_ms, 0), end_ms=start_ms + LONGEST_MS)
+    return Query(name="trace_scores", params=bounds(window) | {"trace_id": trace_id})
+
+
+def changes(trace_id: str, span_id: str, start_ns: int) -> Query:
+    """The changes of a call's cost, the oldest first."""
+    return _of_span("cost_changes", trace_id, span_id, start_ns)
+
+
 def content(trace_id: str, span_id: str, start_ns: int) -> Query:
     """The captured messages of one span, if any."""
+    return _of_span("content", trace_id, span_id, start_ns)
+
+
+def _of_span(name: str, trace_id: str, span_id: str, start_ns: int) -> Query:
     start_ms = start_ns // 1_000_000
     window = Window(start_ms=start_ms - 1, end_ms=start_ms + 2)
-    return Query(name="content", params=bounds(window) | {"trace_id": trace_id, "span_id": span_id})
+    return Query(name=name, params=bounds(window) | {"trace_id": trace_id, "span_id": span_id})
