@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 DATABASE = os.environ.get("LLMTRACE_DATABASE") or "llmtrace"
-LIMITS: dict[str, Any] = {"max_execution_time": 5, "max_result_rows": 20_000, "result_overflow_mode": "throw"}
-"""Sent with every query where the server lets us."""
+LIMITS: dict[str, Any] = {"max_execution_time": 5, "result_overflow_mode": "throw"}
+"""Sent with every query where the server lets us; `max_result_rows` is the query's own."""
 
 _DENIED = 497
 """ACCESS_DENIED."""
@@ -114,7 +114,7 @@ def rows(query: Query) -> list[dict[str, Any]]:
             _client = _client or connect(_address)
             client = _client
         sql, params = query.made(text_index=_version(client) >= INDEXED_SINCE)
-        result = client.query(sql, parameters=params, settings=_allowed(client))
+        result = client.query(sql, parameters=params, settings=_allowed(client, query))
         return list(result.named_results())
     except (ClickHouseError, HTTPError, OSError) as error:
         raise _told(error, query) from error
@@ -124,10 +124,11 @@ def _version(client: Client) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", client.server_version or "")[:2])
 
 
-def _allowed(client: Client) -> dict[str, Any]:
+def _allowed(client: Client, query: Query) -> dict[str, Any]:
     """The limits this user may set; a `readonly=1` user of a server may set none."""
     known = client.server_settings
-    return {name: value for name, value in LIMITS.items() if name not in known or not int(known[name].readonly)}
+    limits = LIMITS | {"max_result_rows": query.most_rows}
+    return {name: value for name, value in limits.items() if name not in known or not int(known[name].readonly)}
 
 
 def _told(error: Exception, query: Query) -> StoreError:

@@ -6,7 +6,6 @@ llmtrace query "latency>3s -status:ok model:gpt-5" --last 6h
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import re
@@ -20,23 +19,28 @@ from urllib.parse import urlencode
 from llmtrace.filters import FilterError
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.cli import PASSWORD, address
+from llmtrace_dashboards.exports import as_csv, exported
 from llmtrace_dashboards.queries import traces
 from llmtrace_dashboards.state import clock
 from llmtrace_dashboards.state.ranges import LONGEST_MS, RELATIVE, Window
-from llmtrace_dashboards.state.view import SORTS, View
+from llmtrace_dashboards.state.view import GRAINS, SORTS, View
 
 _MOST = 1_000
 _NEGATED = re.compile(r'-(?!-)(?:"|[A-Za-z_][\w./-]*(?::|>|<|=|!=))')
 _COLUMNS = {
     "started": "STARTED",
     "trace_id": "TRACE",
+    "span_id": "SPAN",
     "root": "NAME",
+    "name": "NAME",
     "duration_s": "SECONDS",
     "calls": "CALLS",
     "errors": "ERRORS",
+    "error": "ERROR",
     "cost_usd": "US$",
     "user": "USER",
     "models": "MODELS",
+    "model": "MODEL",
 }
 
 
@@ -53,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{given.app.rstrip('/')}/traces?{urlencode(replace(view, window=window).params(), doseq=True)}")
             return 0
         database.use(address(given.clickhouse, given.user, os.environ.get(PASSWORD, "")))
-        found = [_row(row) for row in _rows(view, window, given.limit)]
+        found = [exported(row) for row in _rows(view, window, given.limit)]
     except FilterError as error:
         print(f"llmtrace query: {error}\n  {_shown(given.filter)}\n  {' ' * error.at}^", file=sys.stderr)
         return 2
@@ -78,7 +82,8 @@ def _filter_last(argv: Sequence[str]) -> list[str]:
 
 def _view(given: argparse.Namespace) -> tuple[View, Window]:
     now_ms = clock.now_ms()
-    view = replace(View(), project=given.project, sort=given.sort, relative=given.last).asking(given.filter)
+    plain = replace(View(), project=given.project, sort=given.sort, relative=given.last, grain=given.grain)
+    view = plain.asking(given.filter)
     if given.project:
         view = replace(view, project=given.project)
     if (given.start is None) != (given.end is None):
@@ -113,35 +118,17 @@ def _rows(view: View, window: Window, limit: int) -> list[dict[str, Any]]:
         rows += page[: traces.PAGE]
         if len(page) <= traces.PAGE or view.sort != "newest":
             break
-        last = rows[-1]
-        view = replace(view, before=f"{last['newest_ns']}-{last['trace_id']}")
+        view = replace(view, before=traces.cursor(rows[-1]))
     return rows[:limit]
-
-
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "started": datetime.fromtimestamp(int(row["start_ns"]) / 1e9, UTC).isoformat(timespec="milliseconds"),
-        "trace_id": row["trace_id"],
-        "root": row["root"],
-        "service": row["service"],
-        "duration_s": round(int(row["length_ns"]) / 1e9, 6),
-        "spans": int(row["spans"]),
-        "calls": int(row["calls"]),
-        "errors": int(row["errors"]),
-        "input_tokens": row["input_tokens"],
-        "output_tokens": row["output_tokens"],
-        "cost_usd": None if row["cost_usd"] is None else str(row["cost_usd"].normalize()),
-        "user": row["user"],
-        "models": list(row["models"]),
-    }
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         print("nothing matches")
         return
-    lines = [list(_COLUMNS.values()), *([_cell(row, name) for name in _COLUMNS] for row in rows)]
-    widths = [min(max(len(line[at]) for line in lines), 40) for at in range(len(_COLUMNS))]
+    names = [name for name in _COLUMNS if name in rows[0]]
+    lines = [[_COLUMNS[name] for name in names], *([_cell(row, name) for name in names] for row in rows)]
+    widths = [min(max(len(line[at]) for line in lines), 40) for at in range(len(names))]
     for line in lines:
         print("  ".join(cell[:width].ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
@@ -164,18 +151,7 @@ def _json(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    out = csv.writer(sys.stdout)
-    out.writerow(rows[0])
-    for row in rows:
-        values = (" ".join(value) if isinstance(value, list) else value for value in row.values())
-        out.writerow([_inert(value) for value in values])
-
-
-def _inert(value: Any) -> Any:
-    """No formula of a stranger for a spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    print(as_csv(rows), end="")
 
 
 _FORMATS = {"table": _table, "json": _json, "csv": _csv}
@@ -184,7 +160,7 @@ _FORMATS = {"table": _table, "json": _json, "csv": _csv}
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="llmtrace query",
-        description="Traces with a span that matches a filter, as the app's Traces page has them.",
+        description="Traces with a span that matches a filter, or the spans, as the app's Traces page has them.",
     )
     parser.add_argument("filter", nargs="?", default="", help='such as "latency>3s -status:ok model:gpt-5*"')
     parser.add_argument("--last", choices=RELATIVE, default="24h", help="how far back (default %(default)s)")
@@ -192,7 +168,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", dest="end", metavar="TIME", help="until then")
     parser.add_argument("--project", default="", metavar="NAME", help="of one project")
     parser.add_argument("--sort", choices=SORTS, default="newest", help="(default %(default)s)")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default %(default)s)")
+    parser.add_argument("--grain", choices=GRAINS, default="trace", help="what a row is (default %(default)s)")
+    parser.add_argument(
+        "--limit", type=int, default=traces.PAGE, metavar="N", help="at most so many (default %(default)s)"
+    )
     parser.add_argument("--format", choices=_FORMATS, default="table", help="(default %(default)s)")
     parser.add_argument("--url", action="store_true", help="print the address of the same in the app, and nothing else")
     parser.add_argument("--app", default="http://127.0.0.1:8501", metavar="URL", help="where the app is, for --url")

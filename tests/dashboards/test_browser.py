@@ -80,6 +80,12 @@ def test_from_firing_alert_to_a_message_and_back(page: Page, app: str) -> None:
     page.go_back()
     expect(table(page, "Traces").locator("tbody tr").first).to_be_visible()
     expect(page).to_have_url(re.compile(r"/traces\?.*model=gpt-5"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(r":\d+/(\?.*)?$"))
+    expect(table(page, "Calls by model")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile("/alerts"))
+    expect(table(page, "Alerts")).to_be_visible()
 
 
 def test_no_figure_of_a_trace_is_cut_short(page: Page, app: str, seeded: Seeded) -> None:

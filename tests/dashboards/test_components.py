@@ -59,10 +59,10 @@ def test_the_critical_path_adds_up_to_the_length_of_its_root(made: dict[str, tup
 
 def test_marks_say_what_happened_to_a_call() -> None:
     """Retries, the provider's cache and guardrails; of a plain call nothing."""
-    plain = {"attributes": {}, "cached_input_tokens": None, "input_tokens": 100}
+    plain = {"retries": "", "verdict": "", "origin": "", "cached_input_tokens": None, "input_tokens": 100}
     assert marks(plain) == []
-    told = {"llmtrace.retry.count": "2", "llmtrace.guardrail.verdict": "block", "llmtrace.reply.origin": "guardrail"}
-    assert marks(plain | {"attributes": told, "cached_input_tokens": 50}) == [
+    told = {"retries": "2", "verdict": "block", "origin": "guardrail"}
+    assert marks(plain | told | {"cached_input_tokens": 50}) == [
         "↻ 2 retried",
         "◔ 50.0% cached",
         "⛨ block",

@@ -90,7 +90,7 @@ def test_every_figure_of_cost_has_what_was_found_out_later(priced: tuple[Stack, 
     models = {row["model"]: (row["cost_usd"], row["unpriced"]) for row in database.rows(calls.by_model(View(), window))}
     assert models == {"gpt-4o-2024-08-06": (whole, 0), "no-such-model": (None, 3)}
     for trace_id in {trace for trace, _ in costs}:
-        rows = database.rows(traces.spans(trace_id, window))
+        rows = database.rows(traces.outline(trace_id, window))
         assert {(trace_id, row["span_id"]): row["cost_usd"] for row in rows} == {
             key: cost for key, cost in costs.items() if key[0] == trace_id
         }

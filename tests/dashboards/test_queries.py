@@ -262,7 +262,7 @@ def test_sorting_by_cost_and_by_length(store: Seeded) -> None:
 def test_a_trace_is_found_by_its_id_alone(store: Seeded) -> None:
     trace_id = store.seed.spans[0]["trace_id"]
     when = database.rows(traces.when(trace_id, store.now_ms))[0]
-    spans = database.rows(traces.spans(trace_id, Window(start_ms=when["first_ms"], end_ms=when["last_ms"] + 1)))
+    spans = database.rows(traces.outline(trace_id, Window(start_ms=when["first_ms"], end_ms=when["last_ms"] + 1)))
     assert len(spans) == when["spans"] == sum(s["trace_id"] == trace_id for s in store.seed.spans)
     assert {s["span_id"] for s in spans} == {s["span_id"] for s in store.seed.spans if s["trace_id"] == trace_id}
 

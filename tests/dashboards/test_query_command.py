@@ -32,19 +32,30 @@ def query(store: Seeded, *words: str) -> int:
 
 @pytest.mark.parametrize("text", FILTERS)
 @pytest.mark.parametrize("sort", ["newest", "slowest", "dearest"])
-def test_the_rows_are_those_of_the_app(store: Seeded, text: str, sort: str, capsys: Any) -> None:
-    """The same traces, in the same order."""
-    assert query(store, text, "--sort", sort, "--format", "json") == 0
-    found = [json.loads(line)["trace_id"] for line in capsys.readouterr().out.splitlines()]
-    view = View(sort=sort).asking(text)
+@pytest.mark.parametrize("grain", ["trace", "span"])
+def test_the_rows_are_those_of_the_app(store: Seeded, text: str, sort: str, grain: str, capsys: Any) -> None:
+    """The same traces or spans, in the same order."""
+    assert query(store, text, "--sort", sort, "--grain", grain, "--format", "json") == 0
+    found = [json.loads(line)[f"{grain}_id"] for line in capsys.readouterr().out.splitlines()]
+    view = View(sort=sort, grain=grain).asking(text)
     window = ending_at(store.now_ms, "24h")
     page: list[dict[str, Any]] = []
     for each in traces.pages(view, window):
         page = database.rows(each)
         if len(page) > traces.PAGE:
             break
-    assert found == [row["trace_id"] for row in page[: traces.PAGE]]
+    assert found == [row[f"{grain}_id"] for row in page[: traces.PAGE]]
     assert found or "sort" in text
+
+
+def test_more_than_a_page_of_spans_is_all_of_them_from_the_newest_on(store: Seeded, capsys: Any) -> None:
+    """Page after page each once, those of one instant too."""
+    assert query(store, "model:gpt-5", "--grain", "span", "--limit", "1000", "--format", "json", "--last", "7d") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    expected = [s for s in store.seed.spans if s["model"] == "gpt-5"]
+    assert len(expected) > 2 * traces.PAGE
+    assert {row["span_id"] for row in rows} == {s["span_id"] for s in expected}
+    assert [row["started"] for row in rows] == sorted((row["started"] for row in rows), reverse=True)
 
 
 def test_more_than_a_page_has_each_trace_once(store: Seeded, capsys: Any) -> None:

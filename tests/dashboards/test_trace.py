@@ -10,7 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from llmtrace_dashboards import database
+from llmtrace_dashboards.components.transcript import Message, bounded
+from llmtrace_dashboards.panels.span import alike, ranked
 from llmtrace_dashboards.queries import traces as queries
+from llmtrace_dashboards.state.view import View
 from support.app import Seeded, owner
 from support.browser import page_on, settled
 from support.seed import HOSTILE, millis
@@ -38,6 +41,42 @@ def test_what_was_said_of_a_trace_and_how_a_cost_changed_are_found(store: Seeded
     ]
     assert database.rows(queries.scores("5e" * 16, start_ns)) == []
     assert database.rows(queries.changes(trace_id, span_id, start_ns)) == []
+
+
+def test_a_span_stands_where_the_others_say(store: Seeded) -> None:
+    """Faster, cheaper and in all, as counted by hand; the link has those that took about as long."""
+    call = max(
+        (s for s in store.seed.spans if s["model"] == "gpt-5" and s["status_code"] != "ERROR"),
+        key=lambda s: s["duration_ns"],
+    )
+    (span,) = database.rows(queries.span(call["trace_id"], call["span_id"], millis(call["timestamp"]) * 1_000_000))
+    window = queries.around(span)
+    others = [
+        s
+        for s in store.seed.calls(window.start_ms, window.end_ms, model="gpt-5", name=call["name"])
+        if s["status_code"] != "ERROR"
+    ]
+    rank = database.rows(queries.rank(span))[0]
+    assert (rank["spans"], rank["faster"]) == (len(others), sum(s["duration_ns"] < call["duration_ns"] for s in others))
+    assert rank["cheaper"] == sum(s["cost_usd"] < call["cost_usd"] for s in others)
+    told = ranked({"spans": 101, "faster": 93, "priced": 101, "cheaper": 88})
+    assert (
+        told == "Slower than 93.0% and dearer than 88.0% of the 100 of its name and model in the hour before and after."
+    )
+    assert ranked({"spans": 20, "faster": 19, "priced": 20, "cheaper": 2}) == ""
+    view = alike(span, View())
+    found = database.rows(queries.page(view, view.window_at(store.now_ms)))
+    near = [s["span_id"] for s in others if abs(s["duration_ns"] / call["duration_ns"] - 1) <= 0.1]
+    assert sorted(row["span_id"] for row in found) == sorted(near)
+    assert call["span_id"] in near
+
+
+def test_what_is_too_long_to_send_says_how_much_is_missing() -> None:
+    """The first messages whole, the one that goes over cut, the rest counted."""
+    found = [Message(role="user", title="User", text=text) for text in ("a" * 10, "b" * 10, "c" * 10)]
+    shown = list(bounded(found, 15))
+    assert [message.text for message in shown] == ["a" * 10, "b" * 5 + "\n… 15 more characters"]
+    assert list(bounded(found, 30)) == found
 
 
 @pytest.mark.browser

@@ -18,6 +18,7 @@ from streamlit.util import calc_hash
 
 from llmtrace_dashboards import database
 from llmtrace_dashboards.charts import series as charts
+from llmtrace_dashboards.exports import as_csv, exported
 from llmtrace_dashboards.panels import narrow
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.queries import traces
@@ -125,7 +126,7 @@ def test_a_download_has_a_line_for_each_row_and_no_formulas(store: Seeded) -> No
     window = ending_at(store.now_ms, "24h")
     rows = database.rows(traces.page(View(), window))[: traces.PAGE]
     rows[0] = rows[0] | {"root": "=HYPERLINK(1)", "user": "@SUM(A1)"}
-    read = list(csv.DictReader(io.StringIO(narrow.as_csv(rows))))
+    read = list(csv.DictReader(io.StringIO(as_csv([exported(row) for row in rows]))))
     assert [line["trace_id"] for line in read] == [row["trace_id"] for row in rows]
     assert (read[0]["root"], read[0]["user"]) == ("'=HYPERLINK(1)", "'@SUM(A1)")
 

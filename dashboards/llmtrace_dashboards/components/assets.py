@@ -11,11 +11,11 @@ import streamlit as st
 
 @cache
 def renderer(name: str) -> Any:
-    """The mounting function of the component whose code is `<name>.js` and `<name>.css` beside this module."""
+    """The mounting function of the component of `<name>.js` and, if there is one, `<name>.css` beside this module."""
     folder = files("llmtrace_dashboards.components")
-    shared = (folder / "shared.css").read_text(encoding="utf-8")
+    styles = (folder / "shared.css", folder / f"{name}.css")
     return st.components.v2.component(
         f"llmtrace_{name}",
-        css=shared + (folder / f"{name}.css").read_text(encoding="utf-8"),
+        css="".join(file.read_text(encoding="utf-8") for file in styles if file.is_file()),
         js=(folder / f"{name}.js").read_text(encoding="utf-8"),
     )

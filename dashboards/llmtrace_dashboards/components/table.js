@@ -1,8 +1,7 @@
-// A plain HTML table: every value becomes a text node. Links are real links (middle click opens a tab);
-// a plain click is answered by the app without loading the page anew.
+// A plain HTML table: every value becomes a text node. Links are real links: `links.js` answers a plain click.
 const STATES = { error: "✕", warn: "▲", good: "✓", off: "○" };
 
-function cell(column, value, setTriggerValue, most) {
+function cell(column, value, most) {
   const td = document.createElement("td");
   if (column.align === "end") td.className = "end";
   if (column.kind === "wrap") td.className = "wrap";
@@ -12,12 +11,6 @@ function cell(column, value, setTriggerValue, most) {
   if (item.href) {
     const a = document.createElement("a");
     a.href = item.href;
-    a.addEventListener("click", (event) => {
-      if (event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-      event.preventDefault();
-      event.stopPropagation();
-      setTriggerValue("opened", item.href);
-    });
     td.append(a);
     holder = a;
   }
@@ -46,7 +39,7 @@ function cell(column, value, setTriggerValue, most) {
   return td;
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data }) {
   const root = parentElement.querySelector(".root") ?? document.createElement("div");
   root.className = "root scroll";
   root.tabIndex = 0;
@@ -65,11 +58,13 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const most = data.columns.map((c) => Math.max(0, ...data.rows.map((r) => r[c.key]?.size ?? 0)));
   for (const row of data.rows) {
     const tr = body.insertRow();
-    data.columns.forEach((column, i) => tr.append(cell(column, row[column.key], setTriggerValue, most[i])));
+    data.columns.forEach((column, i) => tr.append(cell(column, row[column.key], most[i])));
     const link = tr.querySelector("a");
     if (link) {
       tr.classList.add("opens");
-      tr.addEventListener("click", () => { if (!String(getSelection())) link.click(); });
+      tr.addEventListener("click", (event) => {
+        if (!event.target.closest("a") && !String(getSelection())) link.click();
+      });
     }
   }
   root.replaceChildren(table);

@@ -32,13 +32,7 @@ def cell(
     return {"text": text} | {name: value for name, value in extras.items() if value}
 
 
-def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, label: str, key: str) -> str | None:
-    """Draws it; the href of a link that was just clicked, else None."""
+def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, label: str, key: str) -> None:
+    """Draws it."""
     data = {"label": label, "columns": [vars(column) for column in columns], "rows": [dict(row) for row in rows]}
-    result = renderer("table")(data=data, key=key, on_opened_change=_nothing)
-    opened: str | None = result.opened
-    return opened
-
-
-def _nothing() -> None:
-    """The value is read from the result; a callback is what makes the component report it."""
+    renderer("table")(data=data, key=key)

@@ -7,11 +7,14 @@ shown as it came. Source: OpenTelemetry semantic conventions, gen_ai.input.messa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from llmtrace_dashboards.components.assets import renderer
+
+MOST = 250_000
+"""Characters that are sent to the browser at once."""
 
 _TITLES = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 
@@ -38,14 +41,31 @@ def messages(content: Mapping[str, Any]) -> list[Message]:
     ]
 
 
-def transcript(content: Mapping[str, Any], *, key: str) -> None:
-    """Draws it."""
-    renderer("transcript")(data={"messages": [asdict(message) for message in messages(content)]}, key=key)
+def transcript(content: Mapping[str, Any], *, key: str) -> bool:
+    """Draws it, up to `MOST` characters; whether that is all of it."""
+    return _draw(messages(content), key)
 
 
-def document(title: str, text: str, *, key: str) -> None:
+def document(title: str, text: str, *, key: str) -> bool:
     """Draws one text as it is, in the same bounded way."""
-    renderer("transcript")(data={"messages": [asdict(Message(role="", title=title, text=text, code=True))]}, key=key)
+    return _draw([Message(role="", title=title, text=text, code=True)], key)
+
+
+def _draw(found: Sequence[Message], key: str) -> bool:
+    shown = list(bounded(found, MOST))
+    renderer("transcript")(data={"messages": [asdict(message) for message in shown]}, key=key)
+    return sum(len(message.text) for message in shown) >= sum(len(message.text) for message in found)
+
+
+def bounded(found: Sequence[Message], most: int) -> Iterator[Message]:
+    """The first messages with `most` characters in all; the one that is cut says how much is missing."""
+    for at, message in enumerate(found):
+        if len(message.text) > most:
+            missing = sum(len(other.text) for other in found[at:]) - most
+            yield replace(message, text=f"{message.text[:most]}\n… {missing:,} more characters")
+            return
+        most -= len(message.text)
+        yield message
 
 
 def _of(role: str, text: str) -> Iterator[Message]:

@@ -24,9 +24,10 @@ function ends(rows) {
   return end;
 }
 
-function asked(data) {
-  const given = new URLSearchParams(window.location.search).get("span");
-  return data.rows.some((row) => row.id === given) ? given : data.fallback;
+// What `drawing` sent, with names.
+function read(drawn) {
+  const { ticks, rows } = JSON.parse(drawn);
+  return { ticks, rows: rows.map(([id, name, depth, left, width, duration, more]) => ({ id, name, depth, left, width, duration, ...more })) };
 }
 
 class Waterfall {
@@ -36,6 +37,7 @@ class Waterfall {
     this.path = false;
     this.head = element("div", "row head");
     this.box = element("div", "box");
+    this.box.tabIndex = -1; // keeps the keys when the row they are at is scrolled out of sight
     this.canvas = element("div", "canvas");
     this.box.append(this.canvas);
     const rows = element("div", "rows");
@@ -51,27 +53,46 @@ class Waterfall {
     this.box.addEventListener("keydown", (event) => this.key(event));
   }
 
-  take(data, choose) {
+  asked() {
+    const given = new URLSearchParams(window.location.search).get("span");
+    return this.places.has(given) ? given : this.fallback;
+  }
+
+  take({ drawn, fallback, link }, choose) {
     this.choose = choose;
-    if (data !== this.data) {
-      this.data = data;
-      this.end = ends(data.rows);
-      this.errors.hidden = !data.rows.some((row) => row.failed);
+    this.link = link;
+    this.fallback = fallback;
+    const other = drawn !== this.drawn;
+    if (other) {
+      const { ticks, rows } = read(drawn);
+      Object.assign(this, { drawn, rows, end: ends(rows), places: new Map(rows.map((row, at) => [row.id, at])) });
+      this.folded.clear();
+      this.at = undefined;
+      this.errors.hidden = !rows.some((row) => row.failed);
       const scale = element("span", "scale");
-      for (const tick of data.ticks) scale.append(element("span", "", tick));
+      for (const tick of ticks) scale.append(element("span", "", tick));
       this.head.replaceChildren(element("span", "name", "Span"), scale, element("span", "time", "Duration"));
     }
-    this.chosen = asked(data);
+    if (!other) { this.follow(); return; }
     this.lay();
-    const at = this.shown.findIndex((row) => data.rows[row].id === this.chosen);
-    if (this.at === undefined) this.at = Math.max(at, 0);
-    this.reveal(at);
+    this.chosen = undefined;
+    this.follow();
+  }
+
+  // Shows the span that the address names, where that is another than before.
+  follow() {
+    const before = this.chosen;
+    this.chosen = this.asked();
+    if (before === this.chosen) return;
+    const place = this.shown.indexOf(this.places.get(this.chosen));
+    if (this.at === undefined) this.at = Math.max(place, 0);
+    this.reveal(place);
     this.draw();
   }
 
   lay() {
     this.shown = [];
-    for (let at = 0; at < this.data.rows.length; at = this.folded.has(at) ? this.end[at] : at + 1) this.shown.push(at);
+    for (let at = 0; at < this.rows.length; at = this.folded.has(at) ? this.end[at] : at + 1) this.shown.push(at);
     this.canvas.style.height = `${this.shown.length * HEIGHT}px`;
     this.box.style.height = `${Math.min(this.shown.length, SIGHT) * HEIGHT + 2}px`;
   }
@@ -89,15 +110,18 @@ class Waterfall {
     const last = Math.min(this.shown.length, first + SIGHT + 2 * AROUND);
     const rows = [];
     for (let place = first; place < last; place++) rows.push(this.row(place));
+    const held = this.box.contains(this.root.getRootNode().activeElement);
     this.canvas.replaceChildren(...rows);
+    if (held) (this.canvas.querySelector('[tabindex="0"]') ?? this.box).focus({ preventScroll: true });
     this.toggle.setAttribute("aria-pressed", String(this.path));
   }
 
   row(place) {
     const at = this.shown[place];
-    const span = this.data.rows[at];
+    const span = this.rows[at];
     const row = element("a", `row ${this.path && span.path === undefined ? "off" : ""}`);
-    row.href = this.data.link + span.id;
+    row.href = this.link + span.id;
+    row.dataset.own = ""; // not a way to another page: the page is told which span
     row.style.top = `${place * HEIGHT}px`;
     row.tabIndex = place === this.at ? 0 : -1;
     if (span.id === this.chosen) { row.classList.add("selected"); row.setAttribute("aria-current", "true"); }
@@ -150,7 +174,7 @@ class Waterfall {
   }
 
   open() {
-    this.chosen = this.data.rows[this.shown[this.at]].id;
+    this.chosen = this.rows[this.shown[this.at]].id;
     this.focus();
     this.choose(this.chosen);
   }
@@ -165,10 +189,10 @@ class Waterfall {
 
   step(by) {
     for (let place = this.at + by; place >= 0 && place < this.shown.length; place += by) {
-      if (this.data.rows[this.shown[place]].failed) { this.at = place; this.open(); return; }
+      if (this.rows[this.shown[place]].failed) { this.at = place; this.open(); return; }
     }
     if (by > 0 && this.at >= 0) {
-      const first = this.shown.findIndex((at) => this.data.rows[at].failed);
+      const first = this.shown.findIndex((at) => this.rows[at].failed);
       if (first >= 0 && first !== this.at) { this.at = first; this.open(); }
     }
   }
@@ -206,7 +230,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!drawn.has(root)) drawn.set(root, new Waterfall(root));
   const waterfall = drawn.get(root);
   waterfall.take(data, (id) => setTriggerValue("opened", id));
-  const back = () => { waterfall.chosen = asked(waterfall.data); waterfall.draw(); };
+  const back = () => waterfall.follow();
   window.addEventListener("popstate", back);
   return () => window.removeEventListener("popstate", back);
 }

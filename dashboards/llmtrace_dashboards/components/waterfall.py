@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmtrace import semconv
 from llmtrace_dashboards import figures
 from llmtrace_dashboards.components.assets import renderer
 from llmtrace_dashboards.components.critical_path import critical_path
@@ -61,20 +61,28 @@ def lay_out(spans: Sequence[Span]) -> list[Placed]:
     return placed
 
 
-def waterfall(spans: Sequence[Span], *, fallback: str, link: str, key: str) -> str | None:
-    """Draws it; the id of a span that was just chosen, else None.
+def drawing(spans: Sequence[Span]) -> str:
+    """What is drawn of a trace, as JSON: `ticks`, and `rows` as lists without the names that `waterfall.js` knows.
 
-    What is sent does not depend on which span is chosen, so that choosing one does not send the trace again: the
-    drawing reads the word `span` of the address itself, and marks `fallback` where there is none. `link` with the id
-    of a span behind it is where its row leads.
+    A text, so that a run of the page that changes nothing of it need not make it again.
     """
     placed = lay_out(spans)
     length = max((int(p.span["start_ns"]) + int(p.span["duration_ns"]) for p in placed), default=0)
     length -= min((int(p.span["start_ns"]) for p in placed), default=0)
     path = critical_path(spans)
-    rows = [_row(p, path) for p in placed]
     ticks = [figures.duration(length * share) if share else "0" for share in (0, 0.25, 0.5, 0.75, 1)]
-    data = {"rows": rows, "ticks": ticks, "fallback": fallback, "link": link}
+    rows = [_row(p, path) for p in placed]
+    return json.dumps({"ticks": ticks, "rows": rows}, ensure_ascii=False, separators=(",", ":"))
+
+
+def waterfall(drawn: str, *, fallback: str, link: str, key: str) -> str | None:
+    """Draws what `drawing` made; the id of a span that was just chosen, else None.
+
+    What is sent does not depend on which span is chosen, so that choosing one does not send the trace again: the
+    drawing reads the word `span` of the address itself, and marks `fallback` where there is none. `link` with the id
+    of a span behind it is where its row leads.
+    """
+    data = {"drawn": drawn, "fallback": fallback, "link": link}
     result = renderer("waterfall")(data=data, key=key, on_opened_change=lambda: None)
     opened: str | None = result.opened
     return opened
@@ -82,37 +90,32 @@ def waterfall(spans: Sequence[Span], *, fallback: str, link: str, key: str) -> s
 
 def marks(span: Span) -> list[str]:
     """What is to be seen of a span beside its bar: retries, the provider's cache, answers in the provider's place."""
-    attributes = span["attributes"]
     found = []
-    if retries := attributes.get(semconv.RETRY_COUNT):
-        found.append(f"↻ {retries} retried")
+    if span["retries"]:
+        found.append(f"↻ {span['retries']} retried")
     if cached := span["cached_input_tokens"]:
         share = min(cached / span["input_tokens"], 1) if span["input_tokens"] else 1
         found.append(f"◔ {figures.percent(share)} cached")
-    if verdict := attributes.get(semconv.GUARDRAIL_VERDICT):
-        found.append(f"⛨ {verdict}")
-    if by := attributes.get(semconv.REPLY_ORIGIN):
-        found.append(f"⇄ by {by}")
+    if span["verdict"]:
+        found.append(f"⛨ {span['verdict']}")
+    if span["origin"]:
+        found.append(f"⇄ by {span['origin']}")
     return [mark[:40] for mark in found]
 
 
-def _row(placed: Placed, path: Mapping[str, int]) -> dict[str, Any]:
+def _row(placed: Placed, path: Mapping[str, int]) -> list[Any]:
+    """Id, name, depth, left, width, duration; then, if there is any of it, what else there is to see."""
     span = placed.span
     wait_ns = span["time_to_first_token_ns"]
-    row = {
-        "id": span["span_id"],
-        "name": span["name"][:200],
-        "depth": placed.depth,
-        "left": round(min(placed.left, 99.8), 3),
-        "width": round(placed.width, 3),
-        "duration": figures.duration(span["duration_ns"]),
-    }
+    more: dict[str, Any] = {}
     if wait_ns and span["duration_ns"]:
-        row["wait"] = round(placed.width * min(wait_ns / span["duration_ns"], 1.0), 3)
-        row["waitLabel"] = f"first token after {figures.duration(wait_ns)}"
+        more["wait"] = round(placed.width * min(wait_ns / span["duration_ns"], 1.0), 2)
+        more["waitLabel"] = f"first token after {figures.duration(wait_ns)}"
     if span["span_id"] in path:
-        row["path"] = figures.duration(path[span["span_id"]])
-    row |= {"failed": True} if span["status"] == "ERROR" else {}
-    row |= {"call": True} if span["is_call"] else {}
-    row |= {"marks": found} if (found := marks(span)) else {}
-    return row
+        more["path"] = figures.duration(path[span["span_id"]])
+    more |= {"failed": True} if span["status"] == "ERROR" else {}
+    more |= {"call": True} if span["is_call"] else {}
+    more |= {"marks": found} if (found := marks(span)) else {}
+    left, width = round(min(placed.left, 99.8), 2), round(placed.width, 2)
+    row = [span["span_id"], span["name"][:200], placed.depth, left, width, figures.duration(span["duration_ns"])]
+    return [*row, more] if more else row

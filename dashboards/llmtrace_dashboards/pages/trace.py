@@ -29,10 +29,14 @@ def _trace(current: Current) -> None:
             "No span of this trace is kept. It may be older than the retention, or its id is of another installation."
         )
         return
-    span = trace.chosen(spans, current.view.span)
     trace.facts(spans, current)
+    panel(partial(_reading, trace.outline(spans, current.view.trace_id)), key="reading", height=500)
+
+
+def _reading(found: trace.Outline) -> None:
+    """A panel of its own: another span is shown without reading or drawing the trace again."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        trace.tree(spans, current)
+        span_id = trace.tree(found)
     with right:
-        trace.detail(span, spans)
+        trace.detail(span_id, found)

@@ -13,7 +13,7 @@ from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, Tone, cell, table
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import follow, href, page
+from llmtrace_dashboards.panels.navigation import href, page
 from llmtrace_dashboards.queries import alerts as queries
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View, parse
@@ -74,7 +74,7 @@ def standing(current: Current) -> None:
         st.markdown(":green[:material/check_circle: **Nothing is firing**]")
         st.caption("No alert is firing or pending, and none was resolved in this range.")
         return
-    follow(table(_CURRENT, [_event(e, current) for e in events], label="Alerts", key="standing"))
+    table(_CURRENT, [_event(e, current) for e in events], label="Alerts", key="standing")
 
 
 def history(current: Current) -> None:
@@ -83,7 +83,7 @@ def history(current: Current) -> None:
     if not events:
         st.caption("No alert changed its state in this range.")
         return
-    follow(table(_HISTORY, [_event(e, current) for e in events], label="History of alerts", key="history"))
+    table(_HISTORY, [_event(e, current) for e in events], label="History of alerts", key="history")
 
 
 def deliveries(current: Current) -> None:

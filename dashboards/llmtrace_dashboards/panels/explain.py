@@ -14,7 +14,7 @@ from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import follow, go, here, href
+from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.queries import latency as queries
 from llmtrace_dashboards.state.box import Box
 from llmtrace_dashboards.state.view import View
@@ -87,7 +87,7 @@ def box(current: Current, drawn: Box) -> None:
     st.markdown(sentence(found, calls, others))
     if found:
         shown = [_row(one, current, drawn) for one in found[:_SHOWN]]
-        follow(table(_COLUMNS, shown, label="What stands out", key="standing_out"))
+        table(_COLUMNS, shown, label="What stands out", key="standing_out")
     _ways(current, drawn, found)
     notes = [
         f"the box against all other calls of the range, exact two-sample test, {FALSE_CLAIMS:.0%} false claims at most",
@@ -114,8 +114,8 @@ def _row(one: Finding, current: Current, drawn: Box) -> dict[str, Any]:
 
 def _ways(current: Current, drawn: Box, found: Sequence[Finding]) -> None:
     with st.container(horizontal=True, gap="small", key="ways"):
-        if st.button("These calls", icon=":material/arrow_forward:", key="see_box"):
-            follow(href("traces", _inside(current.view, drawn)))
+        inside = _inside(current.view, drawn).params()
+        st.page_link(page("traces"), label="These calls", icon=":material/arrow_forward:", query_params=inside)
         kept = replace(current.view, window=current.window)
         if found:
             for label, negated, icon in (("Keep only", False, "filter_alt"), ("Exclude", True, "filter_alt_off")):

@@ -13,10 +13,11 @@ import streamlit as st
 
 from llmtrace import filters
 from llmtrace_dashboards import figures, theme
+from llmtrace_dashboards.components.links import links
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.panels import actor, freshness, pickers
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import go, here, href, page
+from llmtrace_dashboards.panels.navigation import go, here, href, page, pages
 from llmtrace_dashboards.state import clock
 from llmtrace_dashboards.state.view import View
 
@@ -73,6 +74,7 @@ def _sidebar(view: View) -> None:
         st.markdown("## llmtrace")
         for path, label, icon in _ENTRIES:
             st.page_link(page(path), label=label, icon=icon, query_params=kept.params(), width="stretch")
+        links(pages())
         person = actor.person()
         if person and person.name:
             st.caption(f"{code(person.name)}, {person.role.name.lower()}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +13,9 @@ from llmtrace import filters as grammar
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.exports import as_csv, exported
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import follow, go, here, href
+from llmtrace_dashboards.panels.navigation import go, here, href
 from llmtrace_dashboards.queries import calls, traces
 from llmtrace_dashboards.queries.sources import source
 from llmtrace_dashboards.state.ranges import Window
@@ -33,7 +32,6 @@ _TITLES = {
     "provider": "Provider",
 }
 _LEAST_MS = 1_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def asked(view: View, text: str) -> View:
@@ -129,7 +127,7 @@ def facets(current: Current) -> None:
                 named = Column(key="value", label=_TITLES[word], kind="clip")
                 columns = (named, Column(key="spans", label="Spans", align="end"))
                 rows = [_value(row, current) for row in found[word]]
-                follow(table(columns, rows, label=f"Spans by {_TITLES[word].lower()}", key=f"facet_{word}"))
+                table(columns, rows, label=f"Spans by {_TITLES[word].lower()}", key=f"facet_{word}")
 
 
 def _value(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
@@ -143,36 +141,13 @@ def _value(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
 def download(rows: Sequence[Mapping[str, Any]], current: Current) -> None:
     """The rows that are shown, as a file."""
     day = datetime.fromtimestamp(current.window.end_ms / 1000, UTC)
+    what = "spans" if current.view.grain == "span" else "traces"
     st.download_button(
         "CSV",
-        as_csv(rows),
-        file_name=f"traces-{day:%Y%m%dT%H%M%SZ}.csv",
+        as_csv([exported(row) for row in rows]),
+        file_name=f"{what}-{day:%Y%m%dT%H%M%SZ}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
         key="download",
     )
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the list of traces as CSV; times in UTC, durations in seconds, costs in US dollars.
-
-    A text that a spreadsheet would take for a formula gets an apostrophe in front. Source: OWASP, CSV injection.
-    """
-    out = io.StringIO()
-    written = csv.writer(out)
-    names = ("started", "trace_id", "root", "service", "duration_s", "spans", "calls", "errors")
-    written.writerow([*names, "input_tokens", "output_tokens", "cost_usd", "unpriced", "user", "models"])
-    for row in rows:
-        start = datetime.fromtimestamp(int(row["start_ns"]) / 1e9, UTC).isoformat(timespec="milliseconds")
-        texts = [_inert(text) for text in (row["root"], row["service"])]
-        counts = [row[name] for name in ("spans", "calls", "errors", "input_tokens", "output_tokens")]
-        cost = "" if row["cost_usd"] is None else f"{row['cost_usd']:f}"
-        numbers = [f"{int(row['length_ns']) / 1e9:.6f}", *counts, cost, row["unpriced"]]
-        named = [_inert(row["user"]), _inert(", ".join(row["models"]))]
-        written.writerow([start, row["trace_id"], *texts, *numbers, *named])
-    return out.getvalue()
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,18 +1,23 @@
-"""Going places: the URL is set first, and the page follows from it."""
+"""Going places: the URL is set first, and the page follows from it. Links are followed by `components/links.js`."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from llmtrace_dashboards.state.view import View, parse
 
 
-def register(pages: dict[str, Any]) -> None:
+def register(found: dict[str, Any]) -> None:
     """Remembers the pages of this session by URL path."""
-    st.session_state["pages"] = pages
+    st.session_state["pages"] = found
+
+
+def pages() -> tuple[str, ...]:
+    """The URL paths of all pages."""
+    return tuple(st.session_state["pages"])
 
 
 def page(path: str) -> Any:
@@ -33,13 +38,3 @@ def go(view: View) -> None:
 def href(path: str, view: View) -> str:
     """A link within the app."""
     return f"{path}?{urlencode(view.params(), doseq=True)}"
-
-
-def follow(link: str | None) -> None:
-    """Opens a link made by `href`, without loading the app anew; None stays."""
-    if not link:
-        return
-    parts = urlsplit(link)
-    view, _ = parse(parse_qs(parts.query))
-    if parts.path in st.session_state["pages"]:
-        st.switch_page(page(parts.path), query_params=view.params())

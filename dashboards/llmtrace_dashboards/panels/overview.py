@@ -13,7 +13,7 @@ from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import follow, href
+from llmtrace_dashboards.panels.navigation import href
 from llmtrace_dashboards.queries import calls as queries
 from llmtrace_dashboards.queries.sources import Source, percentiles, source
 from llmtrace_dashboards.state.ranges import Window
@@ -138,7 +138,7 @@ _MODEL_COLUMNS = (
 def models(current: Current) -> None:
     """One row per model, dearest first; a row opens the traces of that model."""
     rows = database.rows(queries.by_model(current.view, current.window, current.spans))
-    follow(table(_MODEL_COLUMNS, [_model(row, current) for row in rows], label="Calls by model", key="models"))
+    table(_MODEL_COLUMNS, [_model(row, current) for row in rows], label="Calls by model", key="models")
 
 
 def _model(row: Row, current: Current) -> dict[str, Any]:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from llmtrace import semconv
+from llmtrace.filters import Term, Value, render
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.components.transcript import document
+from llmtrace_dashboards.panels.navigation import here, page
 from llmtrace_dashboards.queries import traces as queries
+from llmtrace_dashboards.state.view import View
 
 Span = Mapping[str, Any]
+
+_FEWEST = 20
+"""Others, to say where a span stands among them."""
+
+_ALIKE = 0.1
+"""How far a duration may be off, to be about the same."""
 
 _PAIRS = (Column(key="name", label="Name"), Column(key="value", label="Value", kind="wrap"))
 _SCORES = (
@@ -25,13 +34,47 @@ _SCORES = (
 )
 
 
-def scores(span: Span, spans: Sequence[Span]) -> None:
+def standing(span: Span) -> None:
+    """Where the span stands among those like it in the hours around it, and the way to its nearest."""
+    if span["status"] == "ERROR":
+        return
+    rank = database.rows(queries.rank(span))[0]
+    if said := ranked(rank):
+        st.caption(said)
+        st.page_link(
+            page("traces"),
+            label="Those as fast or slow as it",
+            icon=":material/arrow_forward:",
+            query_params=alike(span, here()[0]).params(),
+        )
+
+
+def ranked(rank: Mapping[str, Any]) -> str:
+    """`slower than 93% and dearer than 88% of 1,204 like it`; empty where there are too few to compare with."""
+    others, priced = int(rank["spans"]) - 1, int(rank["priced"]) - 1
+    if others < _FEWEST:
+        return ""
+    told = f"Slower than {figures.percent(int(rank['faster']) / others)}"
+    if priced >= _FEWEST and rank["cheaper"]:
+        told += f" and dearer than {figures.percent(int(rank['cheaper']) / priced)}"
+    return f"{told} of the {figures.count(others)} of its name and model in the hour before and after."
+
+
+def alike(span: Span, view: View) -> View:
+    """The spans of its name and model in the hours around it that took about as long."""
+    seconds = int(span["duration_ns"]) / 1e9
+    terms = [Term(word=word, values=(Value(text=span[word]),)) for word in ("name", "model") if span[word]]
+    about = f"latency>={seconds * (1 - _ALIKE):.6g} latency<={seconds * (1 + _ALIKE):.6g}"
+    view = View(project=span["project"], tz=view.tz, grain="span", window=queries.around(span))
+    return view.asking(f"{render(terms)} {about}")
+
+
+def scores(span: Span, names: Mapping[str, str]) -> None:
     """What evaluators and people said of the trace; what is about this span first."""
     rows = database.rows(queries.scores(span["trace_id"], int(span["start_ns"])))
     if not rows:
         st.caption("Nobody has judged this trace: no evaluation and no feedback is stored for it.")
         return
-    names = {s["span_id"]: s["name"] for s in spans}
     rows.sort(key=lambda row: row["span_id"] != span["span_id"])
     shown = [
         {
@@ -77,4 +120,14 @@ def cost(span: Span) -> None:
 
 def raw(span: Span) -> None:
     """All that is stored of the span but its messages, as JSON."""
-    document("Span", json.dumps(dict(span), ensure_ascii=False, indent=2, default=str), key=f"raw_{span['span_id']}")
+    text = json.dumps(dict(span), ensure_ascii=False, indent=2, default=str)
+    if not document("Span", text, key=f"raw_{span['span_id']}"):
+        st.download_button(
+            "All of it",
+            text,
+            file_name=f"span-{span['span_id']}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            key="span_file",
+        )

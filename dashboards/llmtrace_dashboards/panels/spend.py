@@ -17,7 +17,7 @@ from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
-from llmtrace_dashboards.panels.navigation import follow, go, here, href
+from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.queries import spend as queries
 from llmtrace_dashboards.state.view import GROUPS, View
 
@@ -189,7 +189,7 @@ def listing(current: Current) -> None:
         return
     total = sum(float(row["cost_usd"] or 0) for row in rows)
     columns = (replace(_COLUMNS[0], label=_NAMES.get(current.view.by, current.view.by).capitalize()), *_COLUMNS[1:])
-    follow(table(columns, [_row(row, total, current) for row in rows], label="Spend by value", key="spend_by"))
+    table(columns, [_row(row, total, current) for row in rows], label="Spend by value", key="spend_by")
     unpriced = sum(int(row["unpriced"]) for row in rows)
     if unpriced:
         told = figures.plural(unpriced, "call")
@@ -284,11 +284,5 @@ def a_trace(current: Current) -> None:
         st.metric("Traces that cost something", figures.count(traces), border=True)
         st.metric("Median, US$", figures.money(found["median_usd"]), border=True)
         st.metric("95 % cost less than, US$", figures.money(found["p95_usd"]), border=True)
-    dearest = replace(current.pinned, sort="dearest")
-    st.button(
-        "The dearest traces",
-        icon=":material/arrow_forward:",
-        key="dearest",
-        on_click=follow,
-        args=(href("traces", dearest),),
-    )
+    dearest = replace(current.pinned, sort="dearest").params()
+    st.page_link(page("traces"), label="The dearest traces", icon=":material/arrow_forward:", query_params=dearest)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,27 @@ from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.components.transcript import transcript
-from llmtrace_dashboards.components.waterfall import waterfall
+from llmtrace_dashboards.components.waterfall import drawing, waterfall
 from llmtrace_dashboards.panels import span as span_panels
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.navigation import follow, href, page
+from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.queries import traces as queries
 from llmtrace_dashboards.state.ranges import DAY_MS, Window
 
 Span = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outline:
+    """What stays of a trace once it is drawn, to show one span of it after another."""
+
+    trace_id: str
+    drawn: str
+    starts: Mapping[str, int]
+    """Nanoseconds by span id."""
+    names: Mapping[str, str]
+    fallback: str
+    """The span to show where none is asked for."""
 
 
 def load(current: Current) -> list[dict[str, Any]]:
@@ -28,18 +42,28 @@ def load(current: Current) -> list[dict[str, Any]]:
     view = current.view
     if view.window:
         window = Window(start_ms=max(view.window.start_ms - DAY_MS, 0), end_ms=view.window.end_ms + DAY_MS)
-        if rows := database.rows(queries.spans(view.trace_id, window)):
+        if rows := database.rows(queries.outline(view.trace_id, window)):
             return rows
     when = database.rows(queries.when(view.trace_id, current.now_ms))[0]
     if not when["spans"]:
         return []
-    return database.rows(queries.spans(view.trace_id, Window(start_ms=when["first_ms"], end_ms=when["last_ms"] + 1)))
+    return database.rows(queries.outline(view.trace_id, Window(start_ms=when["first_ms"], end_ms=when["last_ms"] + 1)))
 
 
-def chosen(spans: Sequence[Span], span_id: str) -> Span:
-    """The span to show in full: the one asked for, else the first failed call, failed span or call."""
+def outline(spans: Sequence[Span], trace_id: str) -> Outline:
+    """The same without what is drawn already."""
+    return Outline(
+        trace_id=trace_id,
+        drawn=drawing(spans),
+        starts={s["span_id"]: int(s["start_ns"]) for s in spans},
+        names={s["span_id"]: s["name"] for s in spans},
+        fallback=first(spans)["span_id"],
+    )
+
+
+def first(spans: Sequence[Span]) -> Span:
+    """The span to show where none is asked for: the first failed call, failed span or call."""
     tests: tuple[Callable[[Span], bool], ...] = (
-        lambda s: s["span_id"] == span_id,
         lambda s: s["status"] == "ERROR" and bool(s["is_call"]),
         lambda s: s["status"] == "ERROR",
         lambda s: bool(s["is_call"]),
@@ -74,8 +98,10 @@ def facts(spans: Sequence[Span], current: Current) -> None:
     words = [figures.clock(start // 1_000_000, current.zone) + f" {current.zone_name}"]
     words += [f"user {code(user)}"] if user else []
     words += [f"service {code(', '.join(services))}"] if services else []
-    words += [f"trace {code(str(spans[0]['trace_id']))}"]
+    words += [f"trace {code(current.view.trace_id)}"]
     words += [f"{figures.plural(unpriced, 'call')} without a known price"] if unpriced else []
+    if len(spans) >= queries.MOST_SPANS:
+        words += [f"only its first {figures.count(queries.MOST_SPANS)} spans: there may be more"]
     st.caption(" · ".join(words))
 
 
@@ -90,45 +116,59 @@ def _fact(label: str, value: str) -> None:
     st.metric(label, value, border=True)
 
 
-def tree(spans: Sequence[Span], current: Current) -> None:
-    """The waterfall; a span that is chosen there is shown in full."""
-    view = current.view
+def tree(found: Outline) -> str:
+    """The waterfall; the span to show, which is the one in the address: what is chosen comes there first."""
+    view = here()[0]
     link = href("trace", replace(view, span="")) + "&span="
-    opened = waterfall(spans, fallback=chosen(spans, "")["span_id"], link=link, key="waterfall")
-    if opened and opened != view.span:
-        follow(link + opened)
-    if len(spans) >= queries.MOST_SPANS:
-        st.caption(f"The first {figures.count(queries.MOST_SPANS)} spans; the trace may have more.")
+    opened = waterfall(found.drawn, fallback=found.fallback, link=link, key="waterfall")
+    if opened and opened in found.starts and opened != view.span:
+        go(replace(view, span=opened))
+        return opened
+    return view.span if view.span in found.starts else found.fallback
 
 
-def detail(span: Span, spans: Sequence[Span]) -> None:
-    """One span: its state, figures, messages and attributes."""
+def detail(span_id: str, found: Outline) -> None:
+    """One span: its state, where it stands among others, figures, messages and attributes."""
+    rows = database.rows(queries.span(found.trace_id, span_id, found.starts[span_id]))
+    if not rows:
+        st.text("This span is no longer kept.")
+        return
+    span = rows[0]
     failed = span["status"] == "ERROR"
     st.markdown(f"## {code(span['name'], most=80)}")
     if failed:
         st.markdown(":red[:material/error: **Error**]" + (f" {code(span['error_type'])}" if span["error_type"] else ""))
         if span["status_message"]:
             st.text(span["status_message"])
-    titles = ["Messages", "Attributes", "Scores", "Cost", f"Events ({len(span['event_names'])})", "JSON"]
-    messages, attributes, scores, cost, events, raw = st.tabs(titles)
-    with messages:
-        _messages(span)
-    with attributes:
-        _attributes(span)
-    with scores:
-        span_panels.scores(span, spans)
-    with cost:
-        span_panels.cost(span)
-    with events:
-        _events(span)
-    with raw:
-        span_panels.raw(span)
+    span_panels.standing(span)
+    parts: dict[str, Callable[[], None]] = {
+        "Messages": lambda: _messages(span),
+        "Attributes": lambda: _attributes(span),
+        "Scores": lambda: span_panels.scores(span, found.names),
+        "Cost": lambda: span_panels.cost(span),
+        "Events": lambda: _events(span),
+        "JSON": lambda: span_panels.raw(span),
+    }
+    # The tab stays open from span to span, and only what is open is asked for.
+    for tab, draw in zip(st.tabs(list(parts), key="span_tabs", on_change="rerun"), parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
 
 
 def _messages(span: Span) -> None:
     found = database.rows(queries.content(span["trace_id"], span["span_id"], int(span["start_ns"])))
     if found:
-        transcript(found[0], key=f"transcript_{span['span_id']}")
+        if not transcript(found[0], key=f"transcript_{span['span_id']}"):
+            st.download_button(
+                "All of it",
+                json.dumps(found[0], ensure_ascii=False, indent=2),
+                file_name=f"messages-{span['span_id']}.json",
+                mime="application/json",
+                icon=":material/download:",
+                on_click="ignore",
+                key="messages_file",
+            )
     elif span["input_preview"] or span["output_preview"]:
         st.caption("The messages are no longer kept or were not captured; these are the first 200 characters.")
         st.text(span["input_preview"])
@@ -136,6 +176,9 @@ def _messages(span: Span) -> None:
     else:
         st.caption("No messages were captured for this span. Capturing is off unless the application turns it on.")
 
+
+_LONGEST = 2_000
+"""Characters of an attribute that are shown; the tab JSON has more."""
 
 _PAIRS = (Column(key="name", label="Name"), Column(key="value", label="Value", kind="wrap"))
 
@@ -163,8 +206,13 @@ def _attributes(span: Span) -> None:
     }
     rows = [{"name": cell(name, muted=True), "value": value} for name, value in known.items() if value]
     given = sorted(span["attributes"].items()) + sorted(span["resource_attributes"].items())
-    rows += [{"name": name, "value": value} for name, value in given]
+    rows += [{"name": name, "value": _cut(value)} for name, value in given]
     table(_PAIRS, rows, label="Attributes", key=f"attributes_{span['span_id']}")
+
+
+def _cut(value: str) -> str:
+    missing = len(value) - _LONGEST
+    return value if missing <= 0 else f"{value[:_LONGEST]} … {missing:,} more characters"
 
 
 def _reported(span: Span, key: str, *, quiet: bool = False) -> str:
@@ -180,7 +228,7 @@ def _events(span: Span) -> None:
     rows = [
         {
             "name": f"+{figures.duration(int(at) - int(span['start_ns']))}  {name}",
-            "value": "\n".join(f"{k} = {v}" for k, v in attributes.items()),
+            "value": "\n".join(f"{k} = {_cut(v)}" for k, v in attributes.items()),
         }
         for at, name, attributes in zip(span["event_ns"], span["event_names"], span["event_attributes"], strict=True)
     ]

@@ -13,9 +13,9 @@ from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels import narrow
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
-from llmtrace_dashboards.panels.navigation import follow, go, here, href
+from llmtrace_dashboards.panels.navigation import go, here, href
 from llmtrace_dashboards.queries import traces as queries
-from llmtrace_dashboards.state.view import SORTS, View
+from llmtrace_dashboards.state.view import SORTS
 
 _COLUMNS = (
     Column(key="time", label="Started"),
@@ -30,8 +30,21 @@ _COLUMNS = (
 )
 
 
+_SPANS = (
+    Column(key="time", label="Started"),
+    Column(key="name", label="Span", kind="clip"),
+    Column(key="state", label="State"),
+    Column(key="length", label="Duration", align="end", kind="bar"),
+    Column(key="tokens", label="Tokens in / out", align="end"),
+    Column(key="cost", label="Cost", align="end"),
+    Column(key="user", label="User", kind="clip"),
+    Column(key="model", label="Model", kind="clip"),
+    Column(key="service", label="Service", kind="clip"),
+)
+
+
 def listing(current: Current) -> None:
-    """What the filters match, and a page of the traces it is in."""
+    """What the filters match, and a page of it: traces, or the spans themselves."""
     view = current.view
     found = database.rows(queries.matching(view, current.window, current.spans))[0]
     if not found["spans"]:
@@ -41,9 +54,13 @@ def listing(current: Current) -> None:
     shown, more = rows[: queries.PAGE], len(rows) > queries.PAGE
     with st.container(horizontal=True, vertical_alignment="center", key="matching"):
         st.markdown(summary(found))
-        _sorting(view)
+        _choice("grain", {"trace": "Traces", "span": "Spans"}, "Rows", view.grain)
+        _choice("sort", {name: name.capitalize() for name in SORTS}, "Order", view.sort)
         narrow.download(shown, current)
-    follow(table(_COLUMNS, [_row(row, current) for row in shown], label="Traces", key="traces"))
+    if view.grain == "span":
+        table(_SPANS, [_span(row, current) for row in shown], label="Spans", key="spans")
+    else:
+        table(_COLUMNS, [_row(row, current) for row in shown], label="Traces", key="traces")
     _paging(current, shown, more=more)
 
 
@@ -73,41 +90,60 @@ def summary(found: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _sorting(view: View) -> None:
-    st.session_state["sort"] = view.sort
+def _choice(word: str, names: Mapping[str, str], label: str, now: str) -> None:
+    """One of some, kept as `word` of the address."""
+    st.session_state[word] = now
 
     def picked() -> None:
-        go(replace(here()[0], sort=st.session_state["sort"] or "newest", before=""))
+        chosen = {word: st.session_state[word] or next(iter(names))}
+        go(replace(here()[0], before="", **chosen))  # type: ignore[arg-type]
 
+    options = list(names)
     st.segmented_control(
-        "Order", SORTS, key="sort", on_change=picked, format_func=str.capitalize, label_visibility="collapsed"
+        label, options, key=word, on_change=picked, format_func=names.__getitem__, label_visibility="collapsed"
     )
 
 
 def _row(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
-    start_ms = int(row["start_ns"]) // 1_000_000
     to = href("trace", replace(current.pinned, trace_id=row["trace_id"]))
     errors = int(row["errors"])
     cost = figures.money(row["cost_usd"])
     if row["unpriced"] and row["cost_usd"] is not None:
         cost = f"{cost} + {row['unpriced']} unpriced"
     calls = int(row["calls"])
-    tokens = (
-        f"{figures.count(row['input_tokens'])} / {figures.count(row['output_tokens'])}"
-        if row["input_tokens"] is not None
-        else figures.NOT_REPORTED
-    )
     return {
-        "time": figures.clock(start_ms, current.zone),
+        "time": figures.clock(int(row["start_ns"]) // 1_000_000, current.zone),
         "root": cell(row["root"] or "(no name)", href=to),
         "state": cell(figures.plural(errors, "error"), tone="error") if errors else cell("OK", tone="good"),
         "length": cell(figures.duration(row["length_ns"]), size=float(row["length_ns"])),
         "calls": f"{figures.count(calls)} / {figures.count(row['spans'])}",
-        "tokens": cell(tokens if calls else "–", muted=row["input_tokens"] is None),
+        "tokens": cell(_tokens(row) if calls else "–", muted=row["input_tokens"] is None),
         "cost": cell(cost if calls else "–", muted=row["cost_usd"] is None),
         "user": row["user"] or cell("–", muted=True),
         "models": ", ".join(row["models"]),
     }
+
+
+def _span(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
+    to = href("trace", replace(current.pinned, trace_id=row["trace_id"], span=row["span_id"]))
+    failed, called = row["status"] == "ERROR", row["is_call"]
+    return {
+        "time": figures.clock(int(row["start_ns"]) // 1_000_000, current.zone),
+        "name": cell(row["name"] or "(no name)", href=to),
+        "state": cell(row["error_type"] or "Error", tone="error") if failed else cell("OK", tone="good"),
+        "length": cell(figures.duration(row["duration_ns"]), size=float(row["duration_ns"])),
+        "tokens": cell(_tokens(row) if called else "–", muted=row["input_tokens"] is None),
+        "cost": cell(figures.money(row["cost_usd"]) if called else "–", muted=row["cost_usd"] is None),
+        "user": row["user"] or cell("–", muted=True),
+        "model": row["model"] or cell("–", muted=True),
+        "service": row["service"] or cell("–", muted=True),
+    }
+
+
+def _tokens(row: Mapping[str, Any]) -> str:
+    if row["input_tokens"] is None:
+        return figures.NOT_REPORTED
+    return f"{figures.count(row['input_tokens'])} / {figures.count(row['output_tokens'])}"
 
 
 def _paging(current: Current, shown: list[dict[str, Any]], *, more: bool) -> None:
@@ -118,9 +154,8 @@ def _paging(current: Current, shown: list[dict[str, Any]], *, more: bool) -> Non
                 "Newest", key="newest", icon=":material/first_page:", on_click=go, args=(replace(view, before=""),)
             )
         if more and view.sort == "newest":
-            last = shown[-1]
             # Pinned: while paging, the range must not move under the reader.
-            older = replace(view, window=current.window, before=f"{last['newest_ns']}-{last['trace_id']}", live=False)
+            older = replace(view, window=current.window, before=queries.cursor(shown[-1]), live=False)
             st.button(
                 "Older", key="older", icon=":material/chevron_right:", icon_position="right", on_click=go, args=(older,)
             )

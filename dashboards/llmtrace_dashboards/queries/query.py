@@ -28,6 +28,8 @@ class Query:
     params: Mapping[str, Any] = field(default_factory=dict)
     instead: tuple[tuple[str, str], ...] = ()
     """Included files and what is included in their place: the same question to another table."""
+    most_rows: int = 20_000
+    """Beyond so many rows the store refuses."""
 
     @property
     def sql(self) -> str:

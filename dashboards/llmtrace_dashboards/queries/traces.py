@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from llmtrace import semconv
 from llmtrace_dashboards.queries.query import Query, bounds, filters
 from llmtrace_dashboards.queries.sources import Source, kept, percentiles, table
 from llmtrace_dashboards.state.ranges import DAY_MS, HOUR_MS, LONGEST_MS, MINUTE_MS, Window
@@ -12,8 +14,11 @@ from llmtrace_dashboards.state.view import View
 PAGE = 100
 """Traces on a page."""
 
-MOST_SPANS = 5_000
-"""Spans of a trace that are read; `sql/trace.sql` says the same."""
+MOST_SPANS = 30_000
+"""Spans of a trace that are drawn."""
+
+_AROUND_MS = HOUR_MS
+"""Before and after a span: where others are looked for to compare it with."""
 
 _VALUES = 5
 """Values of one word that are counted."""
@@ -32,15 +37,21 @@ def matching(view: View, window: Window, spans: int | None = None) -> Query:
 
 
 def page(view: View, window: Window) -> Query:
-    """A page of traces and one more, by which the caller knows that there is a next page."""
-    ns, _, trace_id = view.before.partition("-") if view.sort == "newest" else ("", "", "")
+    """A page of traces or spans, by the view's grain, and one more, by which the caller knows that there is a next."""
+    ns, _, last = view.before.partition("-") if view.sort == "newest" else ("", "", "")
     # The cursor is 19 digits at most; an instant beyond Int64 would be refused by the store.
-    cursor = {"before_ns": min(int(ns or 0), 2**63 - 1), "before_id": trace_id}
-    return Query(name="traces", params=bounds(window) | filters(view) | cursor | {"sort": view.sort, "limit": PAGE + 1})
+    cursor = {"before_ns": min(int(ns or 0), 2**63 - 1), "before_id": last}
+    params = bounds(window) | filters(view) | cursor | {"sort": view.sort, "limit": PAGE + 1}
+    return Query(name="spans" if view.grain == "span" else "traces", params=params)
+
+
+def cursor(row: Mapping[str, Any]) -> str:
+    """What `before` of the next page is, after the last row of this one."""
+    return f"{row['start_ns']}-{row['span_id']}" if "span_id" in row else f"{row['newest_ns']}-{row['trace_id']}"
 
 
 def pages(view: View, window: Window, spans: int | None = None) -> Iterator[Query]:
-    """The same page over more and more of the range: the newest traces are most often in its last minutes.
+    """The same page over more and more of the range: the newest are most often in its last minutes.
 
     The first answer with more than `PAGE` rows is the page, else the last one is. A trace in the short range is there
     with its newest matching span, so nothing older can come before it. `spans` as in `calls`: by it ranges in which
@@ -48,7 +59,7 @@ def pages(view: View, window: Window, spans: int | None = None) -> Iterator[Quer
     """
     if view.sort == "newest":
         ns = view.before.partition("-")[0]
-        newest_ms = min(window.end_ms, int(ns) // 1_000_000) if ns else window.end_ms
+        newest_ms = min(window.end_ms, int(ns) // 1_000_000 + 1) if ns else window.end_ms
         for length_ms in _LAST:
             start_ms = newest_ms - length_ms
             enough = spans is None or spans * length_ms > _SPANS_A_PAGE * window.length_ms
@@ -68,9 +79,28 @@ def when(trace_id: str, now_ms: int) -> Query:
     return Query(name="trace_when", params=bounds(window) | {"trace_id": trace_id})
 
 
-def spans(trace_id: str, window: Window) -> Query:
-    """All spans of a trace that lies in `window`."""
-    return Query(name="trace", params=bounds(window) | {"trace_id": trace_id})
+def outline(trace_id: str, window: Window) -> Query:
+    """What is drawn of the spans of a trace that lies in `window`: the first `MOST_SPANS`, by time."""
+    marks = {"retries": semconv.RETRY_COUNT, "verdict": semconv.GUARDRAIL_VERDICT, "origin": semconv.REPLY_ORIGIN}
+    params = bounds(window) | marks | {"trace_id": trace_id, "limit": MOST_SPANS}
+    return Query(name="outline", params=params, most_rows=MOST_SPANS)
+
+
+def span(trace_id: str, span_id: str, start_ns: int) -> Query:
+    """One span with all that is stored of it but its messages."""
+    return _of_span("span", trace_id, span_id, start_ns)
+
+
+def rank(span: Mapping[str, Any]) -> Query:
+    """How many spans like this one there were in the hours around it, and how many of them were faster and cheaper."""
+    names = ("project", "is_call", "model", "name", "duration_ns", "cost_usd")
+    return Query(name="rank", params=bounds(around(span)) | {name: span[name] for name in names})
+
+
+def around(span: Mapping[str, Any]) -> Window:
+    """The hours before and after a span's start."""
+    start_ms = int(span["start_ns"]) // 1_000_000
+    return Window(start_ms=max(start_ms - _AROUND_MS, 0), end_ms=start_ms + _AROUND_MS)
 
 
 def scores(trace_id: str, start_ns: int) -> Query:
