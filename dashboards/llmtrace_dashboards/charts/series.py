@@ -5,7 +5,7 @@ Instants are shifted to the reader's zone and labelled as UTC, so that the axis 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from typing import Any
@@ -24,8 +24,11 @@ STRIP = 90
 Rows = Sequence[Mapping[str, Any]]
 
 
-def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
-    """Bars of calls per bucket, the failed part in the error colour, at the bottom where it can be compared."""
+def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+    """Bars of calls per bucket, the failed part in the error colour, at the bottom where it can be compared.
+
+    `before` are the rows of what is compared with, moved to this window: a dashed line.
+    """
     values: list[dict[str, Any]] = []
     for row in rows:
         errors, every = int(row["errors"]), int(row["calls"])
@@ -37,10 +40,8 @@ def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
     colours = alt.Scale(domain=["OK", "Errors"], range=[palette.categories[0], palette.error])
     color = alt.Color("kind:N", scale=colours, legend=_legend(palette))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
-    return _finish(
-        _bars(values, color, axis, _x("start", window, zone), palette).encode(tooltip=_tooltip("calls", "failed")),
-        palette,
-    )
+    bars = _bars(values, color, axis, _x("start", window, zone), palette).encode(tooltip=_tooltip("calls", "failed"))
+    return _finish(alt.layer(bars, *_dashed(before, "calls", figures.count, (window, zone, palette))), palette)
 
 
 def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
@@ -52,8 +53,8 @@ def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
     return made
 
 
-def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
-    """Bars of dollars per bucket."""
+def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+    """Bars of dollars per bucket, and `before` as a dashed line."""
     values = [
         _where(row, window, zone)
         | {
@@ -66,11 +67,16 @@ def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
     ]
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
     bars = _bars(values, alt.value(palette.categories[0]), axis, _x("start", window, zone), palette)
-    return _finish(bars.encode(tooltip=_tooltip("spend", "without price")), palette)
+    dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
+    return _finish(alt.layer(bars.encode(tooltip=_tooltip("spend", "without price")), *dashed), palette)
 
 
-def stacked(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
+def stacked(
+    rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()
+) -> alt.LayerChart:
     """Dollars per bucket, stacked by `what` in the `order` of values, the last of them in the colour of all others.
+
+    `before` are the sums of what is compared with: a dashed line.
 
     `rows` have bucket_ms, what and cost_usd; what is not in `order` is left out.
     """
@@ -88,7 +94,8 @@ def stacked(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, pale
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
     bars = _bars(values, color, axis, _x("start", window, zone), palette)
-    return _finish(bars.encode(tooltip=_tooltip("what", "spend")), palette)
+    dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
+    return _finish(alt.layer(bars.encode(tooltip=_tooltip("what", "spend")), *dashed), palette)
 
 
 UNNAMED = "(none given)"
@@ -128,8 +135,13 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
     return _finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
 
 
-def failures(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
-    """Bars of failed calls per bucket, by `what` in the `order` of values, the last in the colour of all others."""
+def failures(
+    rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()
+) -> alt.LayerChart:
+    """Bars of failed calls per bucket, by `what` in the `order` of values, the last in the colour of all others.
+
+    `before` are the failed calls of what is compared with: a dashed line.
+    """
     values: list[dict[str, Any]] = []
     tops: dict[int, int] = {}
     for what in order:
@@ -143,7 +155,8 @@ def failures(rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, pal
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
     bars = _bars(values, color, axis, _x("start", window, zone), palette)
-    return _finish(bars.encode(tooltip=_tooltip("what", "failed")), palette)
+    dashed = _dashed(before, "errors", figures.count, (window, zone, palette))
+    return _finish(alt.layer(bars.encode(tooltip=_tooltip("what", "failed")), *dashed), palette)
 
 
 def heatmap(
@@ -198,8 +211,8 @@ def instant(wall_ms: float, zone: tzinfo) -> int:
     return guess
 
 
-def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
-    """Lines of p50, p95 and p99; a logarithmic axis where they lie far apart."""
+def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+    """Lines of p50, p95 and p99, and the p95 of `before` dashed; a logarithmic axis where they lie far apart."""
     names = ("p50", "p95", "p99")
     values = [
         _where(row, window, zone)
@@ -208,17 +221,46 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.L
         for name in names
     ]
     far = any(row["p99_ns"] > 10 * max(row["p50_ns"], 1) for row in rows)
-    colours = alt.Scale(domain=list(names), range=[palette.other, palette.categories[0], palette.categories[1]])
+    colours = alt.Scale(domain=list(names), range=[palette.categories[4], palette.categories[0], palette.categories[1]])
     axis = alt.Axis(title=None, tickCount=4, labelExpr=_LABEL, values=_decades(values) if far else alt.Undefined)
+    scale = alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True)
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=_x("middle", window, zone),
-        y=alt.Y("seconds:Q", scale=alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True), axis=axis),
+        y=alt.Y("seconds:Q", scale=scale, axis=axis),
         color=alt.Color("line:N", scale=colours, legend=_legend(palette)),
     )
     dots = base.mark_point(filled=True, size=14).encode(
         tooltip=[_time(), alt.Tooltip("line:N"), alt.Tooltip("latency:N")]
     )
-    return _finish(alt.layer(base.mark_line(strokeWidth=1.5), dots), palette)
+    then = _dashed(before, "p95_ns", figures.duration, (window, zone, palette), height=_seconds, scale=scale)
+    return _finish(alt.layer(*then, base.mark_line(strokeWidth=1.5), dots), palette)
+
+
+def _dashed(
+    rows: Rows,
+    key: str,
+    told: Callable[[Any], str],
+    look: tuple[Window, tzinfo, Palette],
+    *,
+    height: Callable[[Any], float] = float,
+    scale: alt.Scale | None = None,
+) -> list[alt.Chart]:
+    """A grey dashed line of `key` over the middles of the buckets, for what is compared with; none without rows."""
+    window, zone, palette = look
+    values = [
+        _where(row, window, zone) | {"was": height(row[key] or 0), "before": told(row[key])}
+        for row in rows
+        if window.start_ms <= int(row["bucket_ms"]) + window.bucket_ms // 2 < window.end_ms
+    ]
+    if not values:
+        return []
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=_x("middle", window, zone), y=alt.Y("was:Q", title=None, scale=scale or alt.Scale(zero=True))
+    )
+    halo = base.mark_line(strokeWidth=3.5, color=palette.background, opacity=0.8, aria=False)
+    line = base.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=palette.muted, aria=False)
+    dots = base.mark_point(filled=True, size=30, opacity=0).encode(tooltip=_tooltip("before"))
+    return [halo, line, dots]
 
 
 def _seconds(ns: Any) -> float:

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from llmtrace_dashboards.panels import explain, latency, overview
+from llmtrace_dashboards.panels import cards, explain, latency, overview
 from llmtrace_dashboards.panels.frame import frame
 from llmtrace_dashboards.panels.panel import panel
 from llmtrace_dashboards.state import box
@@ -14,7 +14,8 @@ from llmtrace_dashboards.state import box
 
 def show() -> None:
     """Draws the page."""
-    current = frame("Latency & reliability")
+    current = frame("Latency & reliability", compares=True)
+    panel(partial(cards.draw, current, ("Error rate", "Latency, p95", "First token, p95")), key="kpis", height=150)
     figure = latency.figure(current)
     panel(partial(latency.heatmap, current, figure), key="heatmap", title="Every call", height=240)
     drawn = box.parse(current.view.sel)

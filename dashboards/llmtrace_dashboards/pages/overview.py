@@ -7,22 +7,21 @@ from functools import partial
 import streamlit as st
 
 from llmtrace_dashboards import database
-from llmtrace_dashboards.panels import alerts, overview
+from llmtrace_dashboards.panels import alerts, cards, compared, overview
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.frame import frame
 from llmtrace_dashboards.panels.panel import panel
-from llmtrace_dashboards.queries import calls
 
 
 def show() -> None:
     """Draws the page."""
-    current = frame("Overview")
+    current = frame("Overview", compares=True)
     panel(partial(alerts.strip, current), key="strip", height=40)
     if _nothing(current):
         panel(partial(empty, current), key="empty")
         return
-    panel(partial(overview.kpis, current), key="kpis", height=110)
+    panel(partial(cards.draw, current), key="kpis", height=150)
     charts = (
         (overview.calls_chart, "Calls and errors"),
         (overview.spend_chart, "Spend"),
@@ -37,7 +36,6 @@ def show() -> None:
 def _nothing(current: Current) -> bool:
     """Whether the range has no calls; a store that fails is left for the panels to tell."""
     try:
-        now, _ = overview.by_period(database.rows(calls.totals(current.view, current.window, current.spans)))
+        return compared.calls(current).now.whole is None
     except database.StoreError:
         return False
-    return now is None

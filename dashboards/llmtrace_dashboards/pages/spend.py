@@ -13,7 +13,7 @@ from llmtrace_dashboards.panels.panel import panel
 
 def show() -> None:
     """Draws the page."""
-    current = frame("Spend")
+    current = frame("Spend", compares=True)
     panel(partial(spend.month, current), key="month", title="This month", height=320)
     spend.grouping(current)
     panel(partial(spend.over_time, current), key="over_time", title="What it is spent on", height=260)

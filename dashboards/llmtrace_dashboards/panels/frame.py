@@ -38,13 +38,17 @@ _STYLE = """<style>
 .stMainBlockContainer h2 code { font-size: 15px; padding-inline: 0; background: none; }
 .stMainBlockContainer h1 { padding-block: 0 .5rem; }
 .st-key-kpis, .st-key-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
+.st-key-kpis { align-items: stretch; }
 @media (min-width: 1100px) { .st-key-facts { grid-template-columns: 1.1fr 1fr 1.5fr 1.2fr .7fr; } }
 </style>"""
 """Ours, not from outside: the density that theme options cannot set."""
 
 
-def frame(title: str, *, bar: bool = True, filtered: bool = True) -> Current:
-    """Draws the frame of the page called `title`, with or without the bar or its filters; what the page is about."""
+def frame(title: str, *, bar: bool = True, filtered: bool = True, compares: bool = False) -> Current:
+    """Draws the frame of the page called `title`, with or without the bar or its filters; what the page is about.
+
+    A page that `compares` lets people choose with what.
+    """
     view, notices = here()
     current = _current(view)
     st.html(_STYLE)
@@ -53,7 +57,7 @@ def frame(title: str, *, bar: bool = True, filtered: bool = True) -> Current:
     for notice in notices:
         st.warning(notice, icon=":material/link_off:")
     if bar:
-        _bar(current, filtered=filtered)
+        _bar(current, filtered=filtered, compares=compares)
     return current
 
 
@@ -81,13 +85,15 @@ def _sidebar(view: View) -> None:
             st.html('<a href="/logout" target="_self">Log out</a>')
 
 
-def _bar(current: Current, *, filtered: bool) -> None:
+def _bar(current: Current, *, filtered: bool, compares: bool) -> None:
     view = current.view
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
         pickers.ranges(view)
         pickers.custom_range(current)
         if filtered:
             pickers.filters(current)
+        if compares:
+            pickers.comparison(view)
         freshness.freshness(current)
         with st.popover("Share", icon=":material/link:", type="tertiary"):
             st.caption("This page with its range made fixed, for a colleague or a ticket.")

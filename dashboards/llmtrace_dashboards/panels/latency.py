@@ -9,6 +9,7 @@ import streamlit as st
 
 from llmtrace_dashboards import database
 from llmtrace_dashboards.charts import series as charts
+from llmtrace_dashboards.panels import compared
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.navigation import go, here
@@ -94,10 +95,13 @@ def errors(current: Current) -> None:
         by_bucket[int(row["bucket_ms"])] = by_bucket.get(int(row["bucket_ms"]), 0) + int(row["calls"])
     kept += [{"bucket_ms": at, "what": queries.REST, "calls": calls} for at, calls in by_bucket.items()]
     order = [*top, queries.REST] if by_bucket else top
+    dashed, against = compared.earlier(current, current.window), compared.against(current)
     st.altair_chart(
-        charts.failures(kept, order, current.window, current.zone, current.palette),
+        charts.failures(kept, order, current.window, current.zone, current.palette, before=dashed),
         theme=None,
         alt="Failed calls over time by type",
         key="chart_errors",
         width="stretch",
     )
+    if dashed:
+        st.caption(f"dashed: {against}, of all types")

@@ -1,9 +1,10 @@
-"""The panels of the Overview: figures of the range against the range before, and over time."""
+"""Calls, spend and latency over time, beside what they are compared with; and by model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 import altair as alt
@@ -12,114 +13,66 @@ import streamlit as st
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.panels import compared
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import href
 from llmtrace_dashboards.queries import calls as queries
 from llmtrace_dashboards.queries.sources import Source, percentiles, source
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
+from llmtrace_dashboards.theme import Palette
 
 Row = Mapping[str, Any]
-_TOLD = {
-    Source.MINUTES: "whole minutes, from the rollup",
-    Source.HOURS: "whole hours, from the rollup; percentiles are estimates, ±4.5%",
-}
-_NONE: Row = {"stored": 0, "calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None}
-
-
-def by_period(rows: list[dict[str, Any]]) -> tuple[Row | None, Row | None]:
-    """The rows `now` and `before` of a totals query."""
-    found = {row["period"]: row for row in rows}
-    return found.get("now"), found.get("before")
-
-
-def kpis(current: Current) -> None:
-    """Five figures, each with its change against the period before."""
-    now, before = by_period(database.rows(queries.totals(current.view, current.window, current.spans)))
-    quick, quick_before = by_period(database.rows(queries.latency_totals(current.view, current.window, current.spans)))
-    now, quick = now or _NONE, quick or {}
-    calls, errors, unpriced = int(now["calls"]), int(now["errors"]), int(now["unpriced"])
-    with st.container(horizontal=True, gap="small", key="kpis"):
-        _kpi("Calls", figures.count(calls), _change(now, before, "calls"), "off")
-        spent = now["cost_usd"] if unpriced < calls - errors or now["cost_usd"] else None
-        _kpi("Spend, US$", figures.money(spent), _change(now, before, "cost_usd"), "off")
-        _kpi("Error rate", figures.percent(_rate(now)), figures.change(_rate(now), _rate(before)), "inverse")
-        _kpi("Latency, p95", _time(quick, "p95_ns"), _change(quick, quick_before, "p95_ns"), "inverse")
-        _kpi("First token, p95", _time(quick, "ttft_p95_ns"), _change(quick, quick_before, "ttft_p95_ns"), "inverse")
-    notes = [f"{figures.plural(unpriced, 'call')} without a known price"] if unpriced else []
-    notes += sampled(int(now["stored"]), calls)
-    notes += [_TOLD[found]] if (found := source(current.view, current.window, current.spans)) in _TOLD else []
-    notes += [f"changes are against the {figures.duration(current.window.length_ms * 1e6)} before"]
-    st.caption(" · ".join(notes))
-
-
-def sampled(stored: int, calls: int) -> list[str]:
-    """What is to be said when the calls that are stored stand for more."""
-    if stored >= calls:
-        return []
-    return [f"sampled: {figures.percent(stored / calls)} of calls stored; counts and sums are corrected"]
-
-
-def _kpi(label: str, value: str, delta: str | None, color: Any) -> None:
-    st.metric(
-        label,
-        value,
-        delta or "no earlier figure",
-        delta_color=color if delta else "off",
-        delta_arrow="auto" if delta else "off",
-        border=True,
-    )
-
-
-def _rate(row: Row | None) -> float | None:
-    return int(row["errors"]) / int(row["calls"]) if row and row["calls"] else None
-
-
-def _time(row: Row, key: str) -> str:
-    return figures.duration(row[key]) if row.get(key) is not None else figures.NOT_REPORTED
-
-
-def _change(now: Row | None, before: Row | None, key: str) -> str | None:
-    pair = [float(row[key]) if row and row.get(key) is not None else None for row in (now, before)]
-    return figures.change(*pair)
 
 
 def calls_chart(current: Current) -> None:
     """Calls and errors over time."""
-    rows = database.rows(queries.series(current.view, current.window, current.spans))
+    found = compared.calls(current)
     _chart(
-        charts.calls(rows, _charted(current, source), current.zone, current.palette),
+        charts.calls(found.now.buckets, _charted(current, source), *_look(current), before=found.before.buckets),
         "Calls over time, failed calls in the error colour",
         "calls",
+        current,
     )
 
 
 def spend_chart(current: Current) -> None:
     """Spend over time."""
-    rows = database.rows(queries.series(current.view, current.window, current.spans))
+    found = compared.calls(current)
     _chart(
-        charts.spend(rows, _charted(current, source), current.zone, current.palette),
+        charts.spend(found.now.buckets, _charted(current, source), *_look(current), before=found.before.buckets),
         "Spend over time in US dollars",
         "spend",
+        current,
     )
 
 
 def latency_chart(current: Current) -> None:
     """Latency percentiles over time."""
-    rows = database.rows(queries.latency_series(current.view, current.window, current.spans))
+    found = compared.latencies(current)
     _chart(
-        charts.latency(rows, _charted(current, percentiles), current.zone, current.palette),
+        charts.latency(found.now.buckets, _charted(current, percentiles), *_look(current), before=found.before.buckets),
         "Latency percentiles p50, p95 and p99 over time",
         "latency",
+        current,
+        of="p95 of ",
     )
+
+
+def _look(current: Current) -> tuple[tzinfo, Palette]:
+    return current.zone, current.palette
 
 
 def _charted(current: Current, where: Callable[[View, Window, int | None], Source]) -> Window:
     return queries.charted(current.window, where(current.view, current.window, current.spans))
 
 
-def _chart(chart: alt.LayerChart, told: str, key: str) -> None:
-    st.altair_chart(chart, theme=None, alt=told, key=f"chart_{key}", width="stretch")
+def _chart(chart: alt.LayerChart, told: str, key: str, current: Current, *, of: str = "") -> None:
+    against = compared.against(current)
+    also = f"; dashed: {of}{against}" if against else ""
+    st.altair_chart(chart, theme=None, alt=told + also, key=f"chart_{key}", width="stretch")
+    if against:
+        st.caption(f"dashed: {of}{against}")
 
 
 _MODEL_COLUMNS = (

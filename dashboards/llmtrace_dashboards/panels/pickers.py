@@ -13,8 +13,9 @@ from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import go, here
 from llmtrace_dashboards.queries import surroundings
 from llmtrace_dashboards.state.ranges import LATEST_MS, LONGEST_MS, MINUTE_MS, RELATIVE, Window
-from llmtrace_dashboards.state.view import STATUSES, View
+from llmtrace_dashboards.state.view import COMPARISONS, STATUSES, View
 
+_COMPARED = {"prev": "vs. period before", "week": "vs. last week", "off": "no comparison"}
 _LABELS = {"model": "Model", "user": "User", "svc": "Service", "env": "Environment"}
 
 
@@ -27,6 +28,24 @@ def ranges(view: View) -> None:
             go(replace(here()[0], relative=word, window=None, before=""))
 
     st.segmented_control("Time range", list(RELATIVE), key="range", on_change=picked, label_visibility="collapsed")
+
+
+def comparison(view: View) -> None:
+    """What figures and charts are compared with."""
+    st.session_state["cmp"] = view.cmp
+
+    def picked() -> None:
+        go(replace(here()[0], cmp=st.session_state["cmp"] or "prev"))
+
+    st.selectbox(
+        "Compare with",
+        COMPARISONS,
+        key="cmp",
+        on_change=picked,
+        format_func=_COMPARED.__getitem__,
+        label_visibility="collapsed",
+        width=165,
+    )
 
 
 def custom_range(current: Current) -> None:

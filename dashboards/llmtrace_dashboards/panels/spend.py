@@ -15,6 +15,7 @@ from llmtrace import forecasts
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.panels import compared
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.navigation import go, here, href, page
@@ -163,13 +164,20 @@ def over_time(current: Current) -> None:
     order = [*top, queries.REST] if len(rows) > len(top) else top
     found = database.rows(queries.over_time(current.view, current.window, current.view.by, top, current.spans))
     window = queries.charted_window(current.view, current.window, current.view.by, current.spans)
+    whole, dashed, against = compared.calls(current), compared.earlier(current, window), compared.against(current)
     st.altair_chart(
-        charts.stacked(found, order, window, current.zone, current.palette),
+        charts.stacked(found, order, window, current.zone, current.palette, before=dashed),
         theme=None,
         alt=f"Spend over time by {_NAMES.get(current.view.by, current.view.by)}",
         key="chart_over_time",
         width="stretch",
     )
+    if against:
+        now = figures.money((whole.now.whole or compared.NOTHING)["cost_usd"])
+        change = whole.change("cost_usd")
+        told = f"{change} against {against}" if change else f"no figure of {against}"
+        line = f" · dashed: {against}, in all" if dashed else ""
+        st.caption(f"{now.replace('$', 'US$ ')} in this range, {told}{line}")
 
 
 _COLUMNS = (

@@ -13,7 +13,8 @@ from llmtrace_dashboards.queries.sources import Source, kept, percentiles, sourc
 from llmtrace_dashboards.state.ranges import HOUR_MS, MINUTE_MS, Window
 from llmtrace_dashboards.state.view import View
 
-_STEP_MS = {Source.RAW: 1, Source.MINUTES: MINUTE_MS, Source.HOURS: HOUR_MS}
+STEP_MS = {Source.RAW: 1, Source.MINUTES: MINUTE_MS, Source.HOURS: HOUR_MS}
+"""A window is widened to multiples of it."""
 
 
 def totals(view: View, window: Window, spans: int | None = None) -> Query:
@@ -43,12 +44,12 @@ def by_model(view: View, window: Window, spans: int | None = None) -> Query:
 
 def charted(window: Window, found: Source) -> Window:
     """The window with buckets as wide as the answer's: a rollup by hour has none narrower than that."""
-    return replace(window, least_bucket_ms=_STEP_MS[found]) if found is Source.HOURS else window
+    return replace(window, least_bucket_ms=STEP_MS[found]) if found is Source.HOURS else window
 
 
 def _query(name: str, found: Source, view: View, window: Window, *, both: bool = False, buckets: bool = False) -> Query:
     width = charted(window, found).bucket_ms  # of the window that was asked for: the chart draws bars of this width
-    whole = window.outward(_STEP_MS[found])
+    whole = window.outward(STEP_MS[found])
     params: dict[str, Any] = bounds(whole)
     if both:
         params |= {"start_ms": whole.before.start_ms, "split_ms": whole.start_ms}

@@ -1,0 +1,114 @@
+"""Figures of the range beside those it is compared with: asked once for all panels of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llmtrace_dashboards import database, figures
+from llmtrace_dashboards.panels.current import Current
+from llmtrace_dashboards.queries import compared as queries
+from llmtrace_dashboards.queries.calls import charted
+from llmtrace_dashboards.queries.query import Query
+from llmtrace_dashboards.queries.sources import Source, percentiles, source
+from llmtrace_dashboards.state.ranges import Window
+
+Row = Mapping[str, Any]
+NOTHING: Row = {"stored": 0, "calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None, "answers": None, "faults": None}
+"""Of a time without calls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """What a query of `queries.compared` says of one period."""
+
+    whole: Row | None
+    """None: there was nothing."""
+    buckets: tuple[Row, ...]
+    """By time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The range and what it is compared with."""
+
+    now: Period
+    before: Period
+    """Its buckets are moved to where they stand beside those of now; empty where nothing is compared."""
+
+    def change(self, key: str) -> str | None:
+        """`+12%` of a figure; None where there is nothing to compare."""
+        pair = [
+            float(period.whole[key]) if period.whole and period.whole[key] is not None else None
+            for period in (self.now, self.before)
+        ]
+        return figures.change(*pair)
+
+
+def of(rows: Sequence[Row], moved_ms: int) -> Compared:
+    """Rows of all queries together, sorted out; `moved_ms` is how much later now is than before."""
+
+    def period(name: str, later_ms: int) -> Period:
+        found = [row for row in rows if row["period"] == name]
+        buckets = [{**row, "bucket_ms": int(row["bucket_ms"]) + later_ms} for row in found if row["bucket_ms"]]
+        return Period(whole=next((row for row in found if not row["bucket_ms"]), None), buckets=tuple(buckets))
+
+    return Compared(now=period("now", 0), before=period("before", moved_ms))
+
+
+def calls(current: Current) -> Compared:
+    """Calls, errors, spend and answers.
+
+    Raises:
+        StoreError: the store did not answer.
+    """
+    found = source(current.view, current.window, current.spans)
+
+    def ask() -> Compared:
+        said = _asked(queries.figures, found, current)
+        return replace(said, now=_filled(said.now, found, current), before=_filled(said.before, found, current))
+
+    return current.once("figures", ask)
+
+
+def _filled(period: Period, found: Source, current: Current) -> Period:
+    """With a bucket for the times in which nothing was: zeros, not gaps."""
+    if period.whole is None:
+        return period
+    window, known = charted(current.window, found), {int(row["bucket_ms"]): row for row in period.buckets}
+    first = next(iter(known)) % window.bucket_ms  # buckets of before may lie between those of now
+    start = (window.start_ms - first) // window.bucket_ms * window.bucket_ms + first
+    times = range(start, window.end_ms, window.bucket_ms)
+    return replace(period, buckets=tuple(known.get(at, {**NOTHING, "bucket_ms": at}) for at in times))
+
+
+def earlier(current: Current, window: Window) -> tuple[Row, ...]:
+    """The buckets of `calls` before, for a chart with those of `window`; none where theirs have another width."""
+    ours = charted(current.window, source(current.view, current.window, current.spans))
+    return calls(current).before.buckets if ours.bucket_ms == window.bucket_ms else ()
+
+
+def latencies(current: Current) -> Compared:
+    """Percentiles.
+
+    Raises:
+        StoreError: the store did not answer.
+    """
+    found = percentiles(current.view, current.window, current.spans)
+    return current.once("latencies", lambda: _asked(queries.latencies, found, current))
+
+
+def _asked(queried: Callable[..., tuple[Query, ...]], found: Source, current: Current) -> Compared:
+    asked = queried(current.view, current.window, current.spans)
+    rows = [row for query in asked for row in database.rows(query)]
+    return of(rows, queries.moved_ms(current.view, current.window, found))
+
+
+def against(current: Current) -> str:
+    """What figures are compared with, in words; '' for nothing."""
+    if current.view.cmp == "off":
+        return ""
+    if current.view.cmp == "week":
+        return "the same time last week"
+    return f"the {figures.duration(current.window.length_ms * 1e6)} before"
