@@ -55,8 +55,8 @@ def test_any_text_is_a_box_or_none(text: str) -> None:
 @given(st.integers(0, 4_000_000_000_000), st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York"]))
 def test_a_place_on_the_axis_is_the_instant_it_stands_for(ms: int, zone: str) -> None:
     """But for the hour that a zone repeats, of which it is one of both."""
-    place = charts._wall(ms, ZoneInfo(zone))
-    assert charts._wall(charts.instant(place, ZoneInfo(zone)), ZoneInfo(zone)) == place
+    place = charts.wall(ms, ZoneInfo(zone))
+    assert charts.wall(charts.instant(place, ZoneInfo(zone)), ZoneInfo(zone)) == place
 
 
 @pytest.mark.parametrize("figure", box.FIGURES)

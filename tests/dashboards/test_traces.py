@@ -112,7 +112,7 @@ def test_any_value_can_be_narrowed_to(word: str, value: str) -> None:
 def test_a_range_that_is_dragged_lies_within_that_of_the_page(start: int, length: int, one: float, two: float) -> None:
     """Or is none, when it is too narrow."""
     current = at(start, start + length)
-    ends = [charts._wall(start, current.zone) + length * share for share in (one, two)]
+    ends = [charts.wall(start, current.zone) + length * share for share in (one, two)]
     new = narrow.dragged(ends, current)
     if new is not None:
         assert start <= new.start_ms < new.end_ms <= start + length

@@ -12,6 +12,7 @@ def paths(seeded: Seeded) -> dict[str, str]:
         "overview": "",
         "spend": "spend",
         "latency": "latency",
+        "quality": "quality",
         "traces": "traces",
         "trace": f"trace?trace_id={call['trace_id']}&span={call['span_id']}",
         "alerts": "alerts",

@@ -133,13 +133,30 @@ def _call(rng: random.Random, n: int, child: int) -> dict[str, Any]:
         "cached_input_tokens": tokens_in // 3 if reported else None,
         "cost_usd": Decimal(price) * (tokens_in + 4 * tokens_out) if reported and price else None,
         "time_to_first_token_ns": int(latency_ns * rng.uniform(0.1, 0.6)) if streamed else None,
+        **_quality(n, child, error=error),
         "input_preview": HOSTILE[n % len(HOSTILE)] if child == 0 else "What is our refund policy?",
         "output_preview": "" if error else "Refunds are possible within 30 days.",
         "attributes": {
             "gen_ai.request.model": model,
             "server.address": "api.openai.com",
             "app.note": HOSTILE[child % 4],
+            **({"llmtrace.guardrail.verdict": "block"} if (3 * n + child) % 50 == 0 else {}),
         },
+    }
+
+
+def _quality(n: int, child: int, *, error: bool) -> dict[str, Any]:
+    """What is told of the answer: of an error nothing, of some if they are JSON, of all others if they are whole."""
+    version = {"prompt_name": "refunds", "prompt_version": "v2" if n < 120 else "v1"}
+    if error:
+        return version
+    told = n % 4 == 0
+    return version | {
+        "output_refused": (7 * n + child) % 41 == 0,
+        "output_truncated": (5 * n + child) % 67 == 0,
+        "output_empty": False,
+        "json_valid": n % 20 != 0 if told else None,
+        "unlikely_share": ((3 * n + child) % 11) / 40 if told else None,
     }
 
 
@@ -188,6 +205,13 @@ _DEFAULTS: dict[str, Any] = {
     "kind": "INTERNAL",
     "service_name": "",
     "environment": "",
+    "prompt_name": "",
+    "prompt_version": "",
+    "output_refused": None,
+    "output_truncated": None,
+    "output_empty": None,
+    "json_valid": None,
+    "unlikely_share": None,
     "duration_ns": 0,
     "status_code": "UNSET",
     "status_message": "",

@@ -32,7 +32,7 @@ def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before:
     values: list[dict[str, Any]] = []
     for row in rows:
         errors, every = int(row["errors"]), int(row["calls"])
-        told = _where(row, window, zone) | {"calls": figures.count(every), "failed": figures.count(errors)}
+        told = place(row, window, zone) | {"calls": figures.count(every), "failed": figures.count(errors)}
         values += [
             told | {"low": errors, "high": every, "kind": "OK"},
             told | {"low": 0, "high": errors, "kind": "Errors"},
@@ -40,8 +40,10 @@ def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before:
     colours = alt.Scale(domain=["OK", "Errors"], range=[palette.categories[0], palette.error])
     color = alt.Color("kind:N", scale=colours, legend=_legend(palette))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
-    bars = _bars(values, color, axis, _x("start", window, zone), palette).encode(tooltip=_tooltip("calls", "failed"))
-    return _finish(alt.layer(bars, *_dashed(before, "calls", figures.count, (window, zone, palette))), palette)
+    bars = _bars(values, color, axis, time_axis("start", window, zone), palette).encode(
+        tooltip=tooltip("calls", "failed")
+    )
+    return finish(alt.layer(bars, *_dashed(before, "calls", figures.count, (window, zone, palette))), palette)
 
 
 def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
@@ -56,7 +58,7 @@ def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.Lay
 def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
     """Bars of dollars per bucket, and `before` as a dashed line."""
     values = [
-        _where(row, window, zone)
+        place(row, window, zone)
         | {
             "low": 0,
             "high": float(row["cost_usd"] or 0),
@@ -66,9 +68,9 @@ def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before:
         for row in rows
     ]
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
-    bars = _bars(values, alt.value(palette.categories[0]), axis, _x("start", window, zone), palette)
+    bars = _bars(values, alt.value(palette.categories[0]), axis, time_axis("start", window, zone), palette)
     dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
-    return _finish(alt.layer(bars.encode(tooltip=_tooltip("spend", "without price")), *dashed), palette)
+    return finish(alt.layer(bars.encode(tooltip=tooltip("spend", "without price")), *dashed), palette)
 
 
 def stacked(
@@ -89,13 +91,13 @@ def stacked(
             low = tops.get(bucket, 0.0)
             tops[bucket] = low + amount
             told = {"what": what or UNNAMED, "spend": figures.money(row["cost_usd"]), "low": low, "high": low + amount}
-            values.append(_where(row, window, zone) | told)
+            values.append(place(row, window, zone) | told)
     scale = alt.Scale(domain=[what or UNNAMED for what in order], range=list(colours.values()))
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
-    bars = _bars(values, color, axis, _x("start", window, zone), palette)
+    bars = _bars(values, color, axis, time_axis("start", window, zone), palette)
     dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
-    return _finish(alt.layer(bars.encode(tooltip=_tooltip("what", "spend")), *dashed), palette)
+    return finish(alt.layer(bars.encode(tooltip=tooltip("what", "spend")), *dashed), palette)
 
 
 UNNAMED = "(none given)"
@@ -132,7 +134,7 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
     dots = base.mark_point(filled=True, size=16).encode(
         x=x, y=y, color=color, tooltip=[alt.Tooltip("date:N"), alt.Tooltip("told:N", title="in all")]
     )
-    return _finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
+    return finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
 
 
 def failures(
@@ -150,13 +152,13 @@ def failures(
             low = tops.get(bucket, 0)
             tops[bucket] = low + calls
             told = {"what": what or UNNAMED, "failed": figures.count(calls), "low": low, "high": low + calls}
-            values.append(_where(row, window, zone) | told)
+            values.append(place(row, window, zone) | told)
     scale = alt.Scale(domain=[what or UNNAMED for what in order], range=_colours(len(order), palette))
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
-    bars = _bars(values, color, axis, _x("start", window, zone), palette)
+    bars = _bars(values, color, axis, time_axis("start", window, zone), palette)
     dashed = _dashed(before, "errors", figures.count, (window, zone, palette))
-    return _finish(alt.layer(bars.encode(tooltip=_tooltip("what", "failed")), *dashed), palette)
+    return finish(alt.layer(bars.encode(tooltip=tooltip("what", "failed")), *dashed), palette)
 
 
 def heatmap(
@@ -171,7 +173,7 @@ def heatmap(
     for row in rows:
         low, high = (2.0 ** ((int(row["step"]) + more) / steps) for more in (0, 1))
         told = {"between": f"{shown(low)} and {shown(high)}", "failed": figures.count(int(row["errors"]))}
-        values.append(_where(row, window, zone) | told | {"low": low, "high": high, "calls": int(row["calls"])})
+        values.append(place(row, window, zone) | told | {"low": low, "high": high, "calls": int(row["calls"])})
     label = "format(datum.value, '$.3~g')" if figure == "cost" else _LABEL
     scale = alt.Scale(type="log", nice=False)
     y = alt.Y("low:Q", scale=scale, axis=alt.Axis(title=None, labelExpr=label, tickCount=5, grid=False))
@@ -179,20 +181,20 @@ def heatmap(
     ramp = alt.Scale(type="sqrt", range=list(reversed(SEQUENTIAL)) if dark else list(SEQUENTIAL[1:]))
     base = alt.Chart(alt.InlineData(values=values)).mark_rect(aria=False)
     cells = base.encode(
-        x=_x("start", window, zone),
+        x=time_axis("start", window, zone),
         x2="end",
         y=y,
         y2="high:Q",
         color=alt.Color("calls:Q", scale=ramp, legend=None),
-        tooltip=_tooltip("between", "calls", "failed"),
+        tooltip=tooltip("between", "calls", "failed"),
     )
     brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
     drawn = alt.selection_interval(name="box", encodings=["x", "y"], mark=brush)
     layers = [cells.add_params(drawn)]
     if box and box.figure == figure:
         corner = {
-            "start": _wall(box.window.start_ms, zone),
-            "end": _wall(box.window.end_ms, zone),
+            "start": wall(box.window.start_ms, zone),
+            "end": wall(box.window.end_ms, zone),
             "low": max(box.low, 1e-9),
             "high": box.high,
         }
@@ -200,14 +202,14 @@ def heatmap(
             fillOpacity=0, stroke=palette.warn, strokeWidth=2, clip=True, aria=False
         )
         layers.append(edge.encode(x="start:Q", x2="end", y=alt.Y("low:Q", scale=scale), y2="high:Q"))
-    return _finish(alt.layer(*layers), palette)
+    return finish(alt.layer(*layers), palette)
 
 
 def instant(wall_ms: float, zone: tzinfo) -> int:
-    """The instant of a place on the axis of time: `_wall` turned around."""
+    """The instant of a place on the axis of time: `wall` turned around."""
     guess = int(wall_ms)
     for _ in range(2):  # the offset there, not here: over a change of daylight-saving time
-        guess = int(wall_ms) - (_wall(guess, zone) - guess)
+        guess = int(wall_ms) - (wall(guess, zone) - guess)
     return guess
 
 
@@ -215,7 +217,7 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
     """Lines of p50, p95 and p99, and the p95 of `before` dashed; a logarithmic axis where they lie far apart."""
     names = ("p50", "p95", "p99")
     values = [
-        _where(row, window, zone)
+        place(row, window, zone)
         | {"seconds": _seconds(row[f"{name}_ns"]), "line": name, "latency": figures.duration(row[f"{name}_ns"])}
         for row in rows
         for name in names
@@ -225,7 +227,7 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
     axis = alt.Axis(title=None, tickCount=4, labelExpr=_LABEL, values=_decades(values) if far else alt.Undefined)
     scale = alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True)
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=_x("middle", window, zone),
+        x=time_axis("middle", window, zone),
         y=alt.Y("seconds:Q", scale=scale, axis=axis),
         color=alt.Color("line:N", scale=colours, legend=_legend(palette)),
     )
@@ -233,7 +235,7 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
         tooltip=[_time(), alt.Tooltip("line:N"), alt.Tooltip("latency:N")]
     )
     then = _dashed(before, "p95_ns", figures.duration, (window, zone, palette), height=_seconds, scale=scale)
-    return _finish(alt.layer(*then, base.mark_line(strokeWidth=1.5), dots), palette)
+    return finish(alt.layer(*then, base.mark_line(strokeWidth=1.5), dots), palette)
 
 
 def _dashed(
@@ -248,18 +250,18 @@ def _dashed(
     """A grey dashed line of `key` over the middles of the buckets, for what is compared with; none without rows."""
     window, zone, palette = look
     values = [
-        _where(row, window, zone) | {"was": height(row[key] or 0), "before": told(row[key])}
+        place(row, window, zone) | {"was": height(row[key] or 0), "before": told(row[key])}
         for row in rows
         if window.start_ms <= int(row["bucket_ms"]) + window.bucket_ms // 2 < window.end_ms
     ]
     if not values:
         return []
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        x=_x("middle", window, zone), y=alt.Y("was:Q", title=None, scale=scale or alt.Scale(zero=True))
+        x=time_axis("middle", window, zone), y=alt.Y("was:Q", title=None, scale=scale or alt.Scale(zero=True))
     )
     halo = base.mark_line(strokeWidth=3.5, color=palette.background, opacity=0.8, aria=False)
     line = base.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=palette.muted, aria=False)
-    dots = base.mark_point(filled=True, size=30, opacity=0).encode(tooltip=_tooltip("before"))
+    dots = base.mark_point(filled=True, size=30, opacity=0).encode(tooltip=tooltip("before"))
     return [halo, line, dots]
 
 
@@ -289,17 +291,18 @@ _LABEL = (
 )
 
 
-def _where(row: Mapping[str, Any], window: Window, zone: tzinfo) -> dict[str, Any]:
+def place(row: Mapping[str, Any], window: Window, zone: tzinfo) -> dict[str, Any]:
+    """Where a row with bucket_ms stands on the axis of time: start, middle, end, and `time` in words."""
     start, end = int(row["bucket_ms"]), int(row["bucket_ms"]) + window.bucket_ms
     return {
-        "start": _wall(max(start, window.start_ms), zone),
-        "end": _wall(min(end, window.end_ms), zone),
-        "middle": _wall((start + end) // 2, zone),
+        "start": wall(max(start, window.start_ms), zone),
+        "end": wall(min(end, window.end_ms), zone),
+        "middle": wall((start + end) // 2, zone),
         "time": figures.clock(start, zone, seconds=window.bucket_ms < 60_000),
     }
 
 
-def _wall(ms: int, zone: tzinfo) -> int:
+def wall(ms: int, zone: tzinfo) -> int:
     """The instant whose UTC clock shows what the clock in `zone` shows at `ms`."""
     offset = datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone).utcoffset()
     return ms + round(offset.total_seconds() * 1000) if offset else ms
@@ -313,9 +316,10 @@ _TICKS = (
 )
 
 
-def _x(field: str, window: Window, zone: tzinfo) -> alt.X:
+def time_axis(field: str, window: Window, zone: tzinfo) -> alt.X:
+    """The axis of time, the same on every chart of a page."""
     # Quantitative, not temporal: vega-lite merges the equal temporal domains of two layers into a wrong one.
-    start, end = _wall(window.start_ms, zone), _wall(window.end_ms, zone)
+    start, end = wall(window.start_ms, zone), wall(window.end_ms, zone)
     step = next((s for s in _TICKS if (end - start) <= 6 * s), _TICKS[-1])
     ticks = list(range(-(-start // step) * step, end + 1, step))
     label = f"utcFormat(datum.value, '{'%-d %b' if step >= DAY_MS else '%H:%M:%S' if step < MINUTE_MS else '%H:%M'}')"
@@ -356,15 +360,17 @@ def _time() -> alt.Tooltip:
     return alt.Tooltip("time:N", title="from")
 
 
-def _tooltip(*fields: str) -> list[alt.Tooltip]:
+def tooltip(*fields: str) -> list[alt.Tooltip]:
+    """The time of a bucket, and these."""
     return [_time(), *(alt.Tooltip(field=field, type="nominal") for field in fields)]
 
 
-def _finish(chart: Any, palette: Palette) -> alt.LayerChart:
+def finish(chart: Any, palette: Palette, *, height: int = HEIGHT) -> alt.LayerChart:
+    """The chart in the looks of the app."""
     finished: alt.LayerChart = (
         alt.layer(chart)
         .properties(
-            height=HEIGHT,
+            height=height,
             width="container",
             background=palette.background,
             padding={"left": 2, "right": 4, "top": 6, "bottom": 2},

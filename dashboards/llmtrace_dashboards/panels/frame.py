@@ -26,6 +26,7 @@ _ENTRIES = (
     ("", "Overview", ":material/monitoring:"),
     ("spend", "Spend", ":material/payments:"),
     ("latency", "Latency", ":material/speed:"),
+    ("quality", "Quality", ":material/fact_check:"),
     ("traces", "Traces", ":material/account_tree:"),
     ("alerts", "Alerts", ":material/notifications:"),
 )

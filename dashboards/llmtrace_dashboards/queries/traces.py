@@ -124,3 +124,8 @@ def _of_span(name: str, trace_id: str, span_id: str, start_ns: int) -> Query:
     start_ms = start_ns // 1_000_000
     window = Window(start_ms=start_ms - 1, end_ms=start_ms + 2)
     return Query(name=name, params=bounds(window) | {"trace_id": trace_id, "span_id": span_id})
+
+
+def examples(view: View, window: Window, limit: int) -> Query:
+    """The first spans that match, with what can shift of them."""
+    return Query(name="examples", params=bounds(window) | filters(view) | {"limit": limit})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from llmtrace_dashboards.pages import alerts, latency, overview, spend, trace, traces
+from llmtrace_dashboards.pages import alerts, latency, overview, quality, spend, trace, traces
 from llmtrace_dashboards.panels import navigation
 
 
@@ -29,6 +29,7 @@ def main() -> None:
         "overview": st.Page(_home, title="Overview", url_path="overview", visibility="hidden"),
         "spend": st.Page(spend.show, title="Spend", url_path="spend"),
         "latency": st.Page(latency.show, title="Latency & reliability", url_path="latency"),
+        "quality": st.Page(quality.show, title="Quality & drift", url_path="quality"),
         "traces": st.Page(traces.show, title="Traces", url_path="traces"),
         "trace": st.Page(trace.show, title="Trace", url_path="trace", visibility="hidden"),
         "alerts": st.Page(alerts.show, title="Alerts", url_path="alerts"),
