@@ -174,7 +174,7 @@ def heatmap(
         low, high = (2.0 ** ((int(row["step"]) + more) / steps) for more in (0, 1))
         told = {"between": f"{shown(low)} and {shown(high)}", "failed": figures.count(int(row["errors"]))}
         values.append(place(row, window, zone) | told | {"low": low, "high": high, "calls": int(row["calls"])})
-    label = "format(datum.value, '$.3~g')" if figure == "cost" else _LABEL
+    label = "format(datum.value, '$.3~g')" if figure == "cost" else SECONDS
     scale = alt.Scale(type="log", nice=False)
     y = alt.Y("low:Q", scale=scale, axis=alt.Axis(title=None, labelExpr=label, tickCount=5, grid=False))
     dark = palette.background != "#FFFFFF"
@@ -224,7 +224,7 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
     ]
     far = any(row["p99_ns"] > 10 * max(row["p50_ns"], 1) for row in rows)
     colours = alt.Scale(domain=list(names), range=[palette.categories[4], palette.categories[0], palette.categories[1]])
-    axis = alt.Axis(title=None, tickCount=4, labelExpr=_LABEL, values=_decades(values) if far else alt.Undefined)
+    axis = alt.Axis(title=None, tickCount=4, labelExpr=SECONDS, values=_decades(values) if far else alt.Undefined)
     scale = alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True)
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=time_axis("middle", window, zone),
@@ -284,7 +284,7 @@ def _decades(values: list[dict[str, Any]]) -> list[float]:
     return ticks
 
 
-_LABEL = (
+SECONDS = (
     "datum.value === 0 ? '0'"
     " : datum.value < 1 ? format(datum.value * 1000, '~r') + ' ms'"
     " : format(datum.value, '~r') + ' s'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from llmtrace_dashboards.panels import acting, alerts, rules
+from llmtrace_dashboards.panels import acting, alert, alerts, rules
 from llmtrace_dashboards.panels.frame import frame
 from llmtrace_dashboards.panels.panel import panel
 
@@ -12,6 +12,8 @@ from llmtrace_dashboards.panels.panel import panel
 def show() -> None:
     """Draws the page."""
     current = frame("Alerts", filtered=False)
+    if current.view.alert:
+        panel(partial(alert.detail, current), key="alert", height=400)
     panel(partial(alerts.standing, current), key="standing", title="Now", height=200)
     panel(partial(acting.firing, current), key="acting", title="Acknowledge or silence", height=200)
     panel(partial(acting.silences, current), key="silences", title="Silences", height=120)

@@ -57,7 +57,7 @@ def strip(current: Current) -> None:
         st.markdown(f":red[:material/notifications_active: **{figures.plural(len(firing), 'alert')} firing**]")
         for event in firing[:_LISTED]:
             since = figures.clock(event["since_ms"], current.zone, seconds=False)
-            said = f"{code(event['rule'], most=40)} {_group(event, code)} since {since}"
+            said = f"{code(event['rule'], most=40)} {group(event, code)} since {since}"
             st.page_link(page("traces"), label=said, query_params=behind(event, current.view).params())
         if len(firing) > _LISTED:
             st.page_link(page("alerts"), label=f"and {len(firing) - _LISTED} more", query_params=current.view.params())
@@ -121,11 +121,11 @@ def behind(event: Event, view: View) -> View:
 def _event(event: Event, current: Current) -> dict[str, Any]:
     return {
         "time": figures.clock(event["at_ms"], current.zone),
-        "state": _state(event),
-        "rule": event["rule"],
-        "group": _group(event, str) or "everything",
-        "value": _amount(event, "value"),
-        "limit": _amount(event, "limit_value"),
+        "state": state(event),
+        "rule": cell(event["rule"], href=href("alerts", replace(current.pinned, alert=event["event_id"]))),
+        "group": group(event, str) or "everything",
+        "value": amount(event, "value"),
+        "limit": amount(event, "limit_value"),
         "window": figures.duration(event["window_s"] * 1e9),
         "since": f"{figures.clock(event['since_ms'], current.zone)} ({figures.ago(event['since_ms'], current.now_ms)})",
         "reason": str(event["reason"]).replace("_", " "),
@@ -134,25 +134,36 @@ def _event(event: Event, current: Current) -> dict[str, Any]:
     }
 
 
-def _group(event: Event, shown: Any) -> str:
+def group(event: Event, shown: Any) -> str:
+    """The values of the group, each as `shown` writes it."""
     return ", ".join(f"{name} {shown(value or '(none)')}" for name, value in sorted(event["group_values"].items()))
 
 
-def _state(event: Event) -> Any:
+def state(event: Event) -> Any:
     """With its severity where it fires; a warning has the colour of one."""
-    state, severity = event["state"], event["severity"]
-    if state != "firing" or not severity:
-        return cell(state, tone=_TONES.get(state))
-    return cell(f"{state}, {severity}", tone="warn" if severity == "warning" else "error")
+    name, severity = event["state"], event["severity"]
+    if name != "firing" or not severity:
+        return cell(name, tone=_TONES.get(name))
+    return cell(f"{name}, {severity}", tone="warn" if severity == "warning" else "error")
 
 
-def _amount(event: Event, key: str) -> str:
-    """In the unit of the rule's measure."""
-    value, unit = event[key], event["unit"]
-    if unit == "USD" or (not unit and event["kind"] == "spend"):
+def amount(event: Event, key: str) -> str:
+    """A figure of the event, in the unit of the rule's measure."""
+    return written(event, event[key])
+
+
+def written(event: Event, value: Any) -> str:
+    """A figure in the unit of the rule's measure."""
+    known = unit(event)
+    if known == "USD":
         return figures.money(value)
-    if unit == "share":
+    if known == "share":
         return f"{float(value) * 100:.3g} %"
-    if unit == "s":
+    if known == "s":
         return figures.duration(float(value) * 1e9)
     return figures.count(float(value))
+
+
+def unit(event: Event) -> str:
+    """Of the rule's measure; events from before there were others are of dollars."""
+    return str(event["unit"]) or ("USD" if event["kind"] == "spend" else "")

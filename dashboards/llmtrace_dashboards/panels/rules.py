@@ -13,14 +13,17 @@ import yaml
 
 from llmtrace_dashboards import collector, figures
 from llmtrace_dashboards.access import AccessError, Role
+from llmtrace_dashboards.charts import alert as charts
 from llmtrace_dashboards.collector import CollectorError
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels import acting, actor
 from llmtrace_dashboards.panels.current import Current
+from llmtrace_dashboards.state.ranges import DAY_MS, Window
 
 _MOST_BYTES = 20_000
 _BACKTEST_S = 60.0
 _PACES = ("1h", "15m", "5m")
+_MOST_BANDS = 60
 _NEW = "name: \nkind: spend\ngroup_by: [user]\nwindow: 24h\nlimit_usd: 5\n"
 _RULES = (
     Column(key="name", label="Rule", kind="wrap"),
@@ -164,6 +167,19 @@ def _try(current: Current, text: str, every: str) -> None:
         st.caption(f"It would not have fired in the last 14 days ({answer['evaluations']:,} evaluations).")
         return
     st.caption(f"It would have fired {figures.plural(len(found), 'time')}, evaluated every {answer['every']}.")
+    window = Window(start_ms=current.now_ms - 14 * DAY_MS, end_ms=current.now_ms)
+    shown = [
+        {"group": row["group"], "told": f"{row['start']} to {row['end']}, {row['lasted']}"}
+        | {"start_ms": _ms(one["start"]), "end_ms": _ms(one["end"])}
+        for one, row in zip(found, (_band(one, current) for one in found), strict=True)
+    ]
+    st.altair_chart(
+        charts.bands(shown[:_MOST_BANDS], window, current.zone, current.palette),
+        theme=None,
+        alt="When each group would have fired in the last 14 days",
+        key="chart_bands",
+        width="stretch",
+    )
     table(_BANDS, [_band(one, current) for one in found], label="Would have fired", key="bands")
 
 
