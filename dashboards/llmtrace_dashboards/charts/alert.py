@@ -80,7 +80,7 @@ def bands(rows: Sequence[Mapping[str, Any]], window: Window, zone: tzinfo, palet
     groups = list(dict.fromkeys(row["group"] for row in rows))
     made = (
         alt.Chart(alt.InlineData(values=values))
-        .mark_bar(color=palette.error, height=12, minWidth=3, aria=False)
+        .mark_bar(color=palette.error, height=12, stroke=palette.error, aria=False)
         .encode(
             x=time_axis("start", window, zone),
             x2="end:Q",
