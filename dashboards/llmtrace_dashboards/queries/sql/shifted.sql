@@ -39,7 +39,7 @@ FROM
             (timestamp >= fromUnixTimestamp64Milli({now_start_ms:Int64}, 'UTC') AND timestamp < fromUnixTimestamp64Milli({now_end_ms:Int64}, 'UTC'))
             OR (timestamp >= fromUnixTimestamp64Milli({before_start_ms:Int64}, 'UTC') AND timestamp < fromUnixTimestamp64Milli({before_end_ms:Int64}, 'UTC'))
         )
-        AND cityHash64(span_id) % {sample:UInt64} = 0
+        AND modulo(cityHash64(span_id), {sample:UInt64}) = 0
 -- include: _filters
 )
 WHERE bin != ''
