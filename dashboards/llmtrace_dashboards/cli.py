@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from llmtrace_dashboards import access, collector, database, server
+from llmtrace_dashboards import access, collector, database, server, token_file
 
 PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
 TOKEN = "LLMTRACE_DASHBOARD_TOKEN"  # noqa: S105  likewise
@@ -22,22 +22,34 @@ def main(arguments: list[str] | None = None) -> int:
         database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
         key = os.environ.get(collector.KEY, "")
         collector.use(collector.Collector.of(options.collector, key) if key else None)
-        people = allowed(options.host, options.tokens, os.environ.get(TOKEN, ""))
+        kept = _kept(options)
+        people = allowed(options.tokens, token_file.keep(kept) if kept else os.environ.get(TOKEN, ""))
         listener = server.bind(options.host, options.port)
     except (ValueError, access.AccessError, server.PortTakenError) as error:
         print(f"llmtrace dashboards: {error}", file=sys.stderr)
         return 2
     shown = f"[{options.host}]" if ":" in options.host else options.host
     print(f"llmtrace dashboards: http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    if kept:
+        print(f"llmtrace dashboards: log in with the token in {kept}", file=sys.stderr, flush=True)
     server.serve(listener, server.options(options.host, listener.getsockname()[1], _hosts(options)), people)
     return 0
 
 
-def allowed(host: str, tokens: Path | None, token: str) -> tuple[access.Person, ...]:
-    """Who may open the app that listens on `host`: by the file `tokens`, else by the one `token`; (): whoever can.
+def _kept(options: argparse.Namespace) -> Path | None:
+    """The file of the token that is made here; None: another is given, or only this machine reaches the app."""
+    if options.token_file:
+        return Path(options.token_file).expanduser().absolute()
+    if options.tokens or os.environ.get(TOKEN) or _is_loopback(options.host):
+        return None
+    return token_file.usual(os.environ)
+
+
+def allowed(tokens: Path | None, token: str) -> tuple[access.Person, ...]:
+    """Who may open the app: by the file `tokens`, else by the one `token`; (): whoever can.
 
     Raises:
-        AccessError: a setting is wrong, or others can reach the app and nothing keeps anybody out.
+        AccessError: a setting is wrong.
     """
     if tokens:
         try:
@@ -53,11 +65,6 @@ def allowed(host: str, tokens: Path | None, token: str) -> tuple[access.Person, 
             return (access.holder("admin", access.Role.ADMIN, token),)
         except access.AccessError as error:
             raise access.AccessError(f"{TOKEN}: {error}") from None
-    if not _is_loopback(host):
-        raise access.AccessError(
-            f"--host {host}: others can reach this address; set {TOKEN} to a secret of at least {access.LEAST_TOKEN}"
-            " characters, or name people with --tokens FILE"
-        )
     return ()
 
 
@@ -120,11 +127,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help=f"asked for changes with the key in {collector.KEY}; without one the app only reads (default %(default)s)",
     )
-    parser.add_argument(
+    tokens = parser.add_mutually_exclusive_group()
+    tokens.add_argument(
         "--tokens",
         type=Path,
         metavar="FILE",
         help=f"who may open the app: NAME ROLE TOKEN a line, roles viewer, reviewer and admin; else one {TOKEN}",
+    )
+    tokens.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="where a token for an admin is kept, and made at the first start; where others can reach the app and none"
+        " is given, one is made in the user's folder of state",
     )
     parser.add_argument(
         "--allowed-host",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtrace_dashboards import access, cli
+from llmtrace_dashboards import access, cli, token_file
 from llmtrace_dashboards.access import AccessError, Attempts, Role, Sessions
 from llmtrace_dashboards.panels.frame import _ENTRIES
 from llmtrace_dashboards.web import login
@@ -233,16 +234,78 @@ def test_a_mistake_among_people_is_one_sentence(text: str, said: str) -> None:
     assert ANA not in str(error.value)
 
 
-def test_a_public_address_needs_a_token(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.processes
+def test_where_others_can_reach_it_a_token_is_made_and_kept(tmp_path: Path) -> None:
+    """What is printed names the file and not the token, which logs an admin in, also after a restart."""
+    kept = tmp_path / "state" / "llmtrace" / "dashboard-token"
+    (port,) = free_ports(1)
+    command = ["llmtrace_dashboards", "--clickhouse", "http://127.0.0.1:1", "--host", "0.0.0.0", "--port", str(port)]
+    texts = []
+    for _ in range(2):
+        environ = {"XDG_STATE_HOME": str(tmp_path / "state"), cli.TOKEN: ""}
+        process = Process.start(command, tmp_path / "app.log", environ)
+        try:
+            process.wait_answer(f"http://127.0.0.1:{port}/_stcore/health")
+            texts.append(kept.read_text().strip())
+            assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+            assert ask(f"http://127.0.0.1:{port}", "/traces").status == 401
+            cookie = logged_in(f"http://127.0.0.1:{port}", texts[-1])
+            assert ask(f"http://127.0.0.1:{port}", "/traces", Cookie=cookie).status == 200
+            assert process.stop() == 0
+        finally:
+            process.clean_up()
+        assert process.output.splitlines()[1:] == [f"llmtrace dashboards: log in with the token in {kept}"]
+    assert texts[0] == texts[1]
+    assert [file.name for file in kept.parent.iterdir()] == ["dashboard-token"]
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "told"),
+    [
+        (f"{ANA}\n", 0o640, r"others can read or change the token file .* \(mode 640\)"),
+        (f"{ANA}\n", 0o602, r"others can read or change"),
+        ("short\n", 0o600, r"holds no token of at least 20 characters"),
+        ("", 0o600, r"holds no token"),
+        ("\0" * 2000, 0o600, r"holds no token"),
+    ],
+)
+def test_a_token_file_that_keeps_nobody_out_is_one_sentence(tmp_path: Path, content: str, mode: int, told: str) -> None:
+    """It says what to do; the file stays as it is."""
+    file = tmp_path / "token"
+    file.write_text(content)
+    file.chmod(mode)
+    with pytest.raises(AccessError, match=told) as error:
+        token_file.keep(file)
+    assert "delete it" in str(error.value)
+    assert ANA not in str(error.value)
+    assert file.read_text() == content
+
+
+def test_a_token_file_that_cannot_be_made_is_one_sentence_and_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Without one, one sentence and code 2; with one it is for an admin; loopback needs none."""
-    monkeypatch.delenv(cli.TOKEN, raising=False)
-    assert cli.main(["--host", "0.0.0.0", "--port", "0"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    """Below a file, at a folder, behind a link to nowhere: each is said with the file's name."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path / "file" / "token", tmp_path, tmp_path / "link"):
+        assert cli.main(["--token-file", str(path), "--port", "0"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert f"the token file {path}" in said
+    assert token_file.usual({"XDG_STATE_HOME": "relative", "HOME": "/x"}).is_absolute()
+
+
+def test_those_who_start_at_once_have_one_token(tmp_path: Path) -> None:
+    """Whoever is first makes it, for all."""
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: token_file.keep(tmp_path / "new" / "token"), range(16)))) == 1
+
+
+def test_one_token_is_for_an_admin_and_loopback_needs_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["--tokens", str(tmp_path / "none"), "--port", "0"]) == 2
     assert "cannot be read" in capsys.readouterr().err
-    for host in ("127.0.0.1", "::1", "localhost", "127.0.0.9"):
-        assert cli.allowed(host, None, "") == ()
-    (person,) = cli.allowed("0.0.0.0", None, ANA)
+    assert cli.allowed(None, "") == ()
+    (person,) = cli.allowed(None, ANA)
     assert person.role is Role.ADMIN
+    for host in ("127.0.0.1", "::1", "localhost", "127.0.0.9"):
+        assert cli._is_loopback(host)
