@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from llmtrace_dashboards import database
-from llmtrace_dashboards.panels import alerts, cards, compared, overview
+from llmtrace_dashboards.panels import alerts, cards, compared, failing, movers, overview
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.frame import frame
@@ -30,6 +30,8 @@ def show() -> None:
     for column, (body, title) in zip(st.columns(3), charts, strict=True):
         with column:
             panel(partial(body, current), key=body.__name__, title=title, height=200)
+    panel(partial(movers.movers, current), key="movers", title="What changed", height=240)
+    panel(partial(failing.failing, current), key="failing", title="What failed last", height=180)
     panel(partial(overview.models, current), key="models", title="By model", height=200)
 
 

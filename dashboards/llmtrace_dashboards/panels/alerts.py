@@ -58,7 +58,8 @@ def strip(current: Current) -> None:
         for event in firing[:_LISTED]:
             since = figures.clock(event["since_ms"], current.zone, seconds=False)
             said = f"{code(event['rule'], most=40)} {group(event, code)} since {since}"
-            st.page_link(page("traces"), label=said, query_params=behind(event, current.view).params())
+            to = replace(current.pinned, alert=event["event_id"]).params()
+            st.page_link(page("alerts"), label=said, query_params=to)
         if len(firing) > _LISTED:
             st.page_link(page("alerts"), label=f"and {len(firing) - _LISTED} more", query_params=current.view.params())
 

@@ -31,7 +31,7 @@ def _first_steps() -> None:
         st.markdown("## No spans yet")
         st.markdown("Add these lines to your application, before it makes its first call:")
         st.code(SNIPPET, language="python")
-        st.caption("The first call appears here within seconds of its end.")
+        st.caption("The first call appears here within seconds of its end. If it does not, `llmtrace doctor` says why.")
         _wait()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llmtrace import semconv
-from llmtrace_dashboards.queries.query import Query, bounds, filters
+from llmtrace_dashboards.queries.query import Query, bounds, either, filters
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import FILTERS, View
 
@@ -52,11 +52,8 @@ def firsts(view: View, window: Window, before: Window) -> Query:
 
 def shifted(view: View, window: Window, before: Window, spans: int | None) -> Query:
     """Calls of both windows by feature and bin."""
-    whole = Window(start_ms=min(before.start_ms, window.start_ms), end_ms=window.end_ms)
-    periods = {"now_start_ms": window.start_ms, "now_end_ms": window.end_ms}
-    periods |= {"before_start_ms": before.start_ms, "before_end_ms": before.end_ms}
     more = {"steps": STEPS, "sample": sample(spans)}
-    return Query(name="shifted", params=bounds(whole) | filters(view) | periods | more)
+    return Query(name="shifted", params=either(window, before) | filters(view) | more)
 
 
 def sample(spans: int | None) -> int:

@@ -71,6 +71,13 @@ def bounds(window: Window) -> dict[str, Any]:
     return {"start_ms": window.start_ms, "end_ms": window.end_ms}
 
 
+def either(window: Window, before: Window) -> dict[str, Any]:
+    """The parameters of `sql/_in_either.sql`: two windows, which may overlap."""
+    whole = Window(start_ms=min(before.start_ms, window.start_ms), end_ms=max(before.end_ms, window.end_ms))
+    now = {"now_start_ms": window.start_ms, "now_end_ms": window.end_ms}
+    return bounds(whole) | now | {"before_start_ms": before.start_ms, "before_end_ms": before.end_ms}
+
+
 def filters(view: View) -> dict[str, Any]:
     """The parameters of `sql/_filters.sql`; an empty list filters nothing."""
     return {

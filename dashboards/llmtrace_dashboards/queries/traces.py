@@ -57,15 +57,23 @@ def pages(view: View, window: Window, spans: int | None = None) -> Iterator[Quer
     with its newest matching span, so nothing older can come before it. `spans` as in `calls`: by it ranges in which
     there cannot be enough are passed over.
     """
-    if view.sort == "newest":
-        ns = view.before.partition("-")[0]
-        newest_ms = min(window.end_ms, int(ns) // 1_000_000 + 1) if ns else window.end_ms
-        for length_ms in _LAST:
-            start_ms = newest_ms - length_ms
-            enough = spans is None or spans * length_ms > _SPANS_A_PAGE * window.length_ms
-            if enough and start_ms > window.start_ms:
-                yield page(view, Window(start_ms=start_ms, end_ms=window.end_ms))
-    yield page(view, window)
+    if view.sort != "newest":
+        yield page(view, window)
+        return
+    ns = view.before.partition("-")[0]
+    newest_ms = min(window.end_ms, int(ns) // 1_000_000 + 1) if ns else window.end_ms
+    for part in lately(window, newest_ms, spans):
+        yield page(view, part)
+
+
+def lately(window: Window, newest_ms: int, spans: int | None) -> Iterator[Window]:
+    """The last minutes of the window before `newest_ms`, more and more of it, at last all; `spans` as in `pages`."""
+    for length_ms in _LAST:
+        start_ms = newest_ms - length_ms
+        enough = spans is None or spans * length_ms > _SPANS_A_PAGE * window.length_ms
+        if enough and start_ms > window.start_ms:
+            yield Window(start_ms=start_ms, end_ms=window.end_ms)
+    yield window
 
 
 def facets(view: View, window: Window) -> Query:

@@ -33,12 +33,7 @@ FROM
     FROM spans
     WHERE
         is_call AND status_code != 'ERROR' AND
--- include: _in_range
-        AND
-        (
-            (timestamp >= fromUnixTimestamp64Milli({now_start_ms:Int64}, 'UTC') AND timestamp < fromUnixTimestamp64Milli({now_end_ms:Int64}, 'UTC'))
-            OR (timestamp >= fromUnixTimestamp64Milli({before_start_ms:Int64}, 'UTC') AND timestamp < fromUnixTimestamp64Milli({before_end_ms:Int64}, 'UTC'))
-        )
+-- include: _in_either
         AND modulo(cityHash64(span_id), {sample:UInt64}) = 0
 -- include: _filters
 )
