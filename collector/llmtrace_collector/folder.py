@@ -8,6 +8,7 @@ DIR/
   collector.lock   held by the collector         wal/  watch.db  tmp/        its files
   turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
   keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl, audit.position  see `access`
+  app.key          the app's key for changes, mode 0600        app-key.lock
   logs/            what the services of `llmtrace up` print
   backups/         what `llmtrace backup create` took
 """

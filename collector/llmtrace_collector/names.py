@@ -5,6 +5,9 @@ from __future__ import annotations
 INGEST_KEY = "LLMTRACE_INGEST_KEY"
 """The shared key that apps send as bearer token; only ever from the environment."""
 
+ADMIN_KEY = "LLMTRACE_ADMIN_KEY"
+"""The key with which the app asks for changes; only ever from the environment."""
+
 CLICKHOUSE_PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105 - a name
 """The password of the ClickHouse server, for the services: others can see their command lines."""
 

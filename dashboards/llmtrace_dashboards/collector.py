@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 KEY = "LLMTRACE_ADMIN_KEY"
 _MOST_BYTES = 8 * 1024 * 1024
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class CollectorError(Exception):
@@ -28,9 +32,11 @@ class Collector:
     port: int
     secure: bool = False
     key: str = field(repr=False)
+    certificate: Path | None = None
+    """It shows exactly this one, whatever names stand in it; None: one that the system trusts, for its host."""
 
     @classmethod
-    def of(cls, url: str, key: str) -> Collector:
+    def of(cls, url: str, key: str, certificate: Path | None = None) -> Collector:
         """From `http[s]://host[:port]`.
 
         Raises:
@@ -47,7 +53,9 @@ class Collector:
             raise ValueError(wrong)
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ValueError(f"{KEY} is not a key: `llmtrace keys create app --scope admin` makes one")
-        return cls(host=parts.hostname, port=port or 4318, secure=parts.scheme == "https", key=key)
+        return cls(
+            host=parts.hostname, port=port or 4318, secure=parts.scheme == "https", key=key, certificate=certificate
+        )
 
     def ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, who: str = "", timeout_s: float = 10.0
@@ -57,12 +65,12 @@ class Collector:
         Raises:
             CollectorError: it refuses, or cannot be reached.
         """
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=timeout_s)
+        connection = self._connection(timeout_s)
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
         if who:
             headers["x-llmtrace-actor"] = who.encode().decode("latin-1")
         try:
+            self._check(connection)
             sent = None if body is None else json.dumps(body).encode()
             connection.request(method, f"/api/v1/{path}", sent, headers)
             answer = connection.getresponse()
@@ -78,6 +86,25 @@ class Collector:
             told = found.get("message") if isinstance(found, dict) else None
             raise CollectorError(str(told or f"The collector answered HTTP {answer.status}"))
         return found
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        if not self.secure:
+            return http.client.HTTPConnection(self.host, self.port, timeout=timeout_s)
+        context = ssl.create_default_context()
+        if self.certificate:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE  # `_check` does, by the certificate itself
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout_s, context=context)
+
+    def _check(self, connection: http.client.HTTPConnection) -> None:
+        """Before the key goes out. The file is read each time: it is renewed."""
+        if not self.secure or not self.certificate:
+            return
+        connection.connect()
+        shown = connection.sock.getpeercert(binary_form=True) if isinstance(connection.sock, ssl.SSLSocket) else None
+        found = _PEM.search(self.certificate.read_text(encoding="ascii", errors="replace"))
+        if not found or ssl.PEM_cert_to_DER_cert(found[0]) != shown:
+            raise ssl.SSLError(f"it does not show the certificate of {self.certificate}")
 
 
 _collector: Collector | None = None

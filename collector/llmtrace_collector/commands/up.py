@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from llmtrace_collector.access.app_key import APP_KEY_FILE, app_key
 from llmtrace_collector.channels import Allowed
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.database import DATABASE_VARIABLE, Address
 from llmtrace_collector.doors import Reach, guard_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder, made
-from llmtrace_collector.names import CLICKHOUSE_PASSWORD
+from llmtrace_collector.names import ADMIN_KEY, CLICKHOUSE_PASSWORD
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
@@ -26,6 +27,7 @@ from llmtrace_collector.store.users import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.tls import Tls
 from llmtrace_collector.upkeep import retention
+from llmtrace_collector.upkeep.reach import whoever
 from llmtrace_collector.watch import load
 
 
@@ -159,12 +161,25 @@ def _dashboard(options: Options, reach: Reach, folder: DataFolder) -> Service:
             environ = {CLICKHOUSE_PASSWORD: everything_key(folder.store_key())}
     scheme = "https" if reach.tls.cert else "http"
     arguments = [*arguments, "--collector", f"{scheme}://{_near(options)}:{options.http_port}"]
+    if reach.tls.cert:
+        arguments += ["--collector-cert", str(reach.tls.cert)]
     return Service(
         name="dashboard",
         module="llmtrace_dashboards",
         arguments=[*arguments, "--host", "127.0.0.1", "--port", str(options.dashboard_port)],
-        environ=environ,
+        environ={**environ, **_admin_key(reach, folder)},
         health_url=f"{options.dashboard_url}/_stcore/health",
         echoes=False,
         shown=f"{options.dashboard_url}  open this in a browser",
     )
+
+
+def _admin_key(reach: Reach, folder: DataFolder) -> dict[str, str]:
+    """What lets the app ask for changes, for its environment alone; one that was given, if only as '', stays."""
+    if ADMIN_KEY in os.environ or reach.tls.client_ca:
+        return {}
+    key = app_key(folder, who=whoever())
+    if not key:
+        file = folder.path / APP_KEY_FILE
+        say(f"dashboard  only reads, for its key was revoked: delete {file} to let it have another")
+    return {ADMIN_KEY: key}
