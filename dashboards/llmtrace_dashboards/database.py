@@ -13,6 +13,9 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +102,27 @@ def use(address: Address) -> None:
         _address, _client = address, None
 
 
+_noted: ContextVar[list[Query] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Query]]:
+    """The queries that are asked within it and not within another `noting` in it."""
+    found: list[Query] = []
+    token = _noted.set(found)
+    try:
+        yield found
+    finally:
+        _noted.reset(token)
+
+
+def note(queries: Sequence[Query]) -> None:
+    """Counts them as asked: their answers were kept."""
+    noted = _noted.get()
+    if noted is not None:
+        noted.extend(queries)
+
+
 def rows(query: Query) -> list[dict[str, Any]]:
     """Runs a query, one dict per row.
 
@@ -109,6 +133,7 @@ def rows(query: Query) -> list[dict[str, Any]]:
     from clickhouse_connect.driver.exceptions import ClickHouseError
     from urllib3.exceptions import HTTPError
 
+    note([query])
     try:
         with _lock:
             _client = _client or connect(_address)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows with the same names as CSV, lists with commas; no rows, no text.
+    """Rows with the same names as CSV, lists of words with commas, other nested values as JSON; no rows, no text.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front. Source: OWASP, CSV injection.
     """
@@ -20,9 +22,39 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     written = csv.writer(out)
     written.writerows(rows[:1])
     for row in rows:
-        values = (", ".join(value) if isinstance(value, list) else value for value in row.values())
-        written.writerow([_inert(value) if isinstance(value, str) else value for value in values])
+        written.writerow([_inert(value) if isinstance(value, str) else value for value in map(_flat, row.values())])
     return out.getvalue()
+
+
+def as_parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows with the same names as a Parquet file; a column of values that are not of one type is of their texts."""
+    from pyarrow import lib as pa
+    from pyarrow.parquet import write_table
+
+    names = list(rows[0]) if rows else []
+    out = io.BytesIO()
+    write_table(pa.table({name: _column([row[name] for row in rows]) for name in names}), out)  # type: ignore[no-untyped-call]
+    return out.getvalue()
+
+
+def _column(values: list[Any]) -> Any:
+    from pyarrow import lib as pa
+
+    plain = [json.dumps(value, default=str) if isinstance(value, dict) else value for value in values]
+    try:
+        return pa.array(plain)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if value is None else str(value) for value in plain])
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value.isoformat() if isinstance(value, (datetime, date)) else value
 
 
 def _inert(text: str) -> str:

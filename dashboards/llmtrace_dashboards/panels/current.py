@@ -33,15 +33,19 @@ class Current:
     def once(self, name: str, ask: Callable[[], T]) -> T:
         """What `ask` answers; asked once a run of the page."""
         if name not in self.kept:
-            self.kept[name] = ask()
-        found: T = self.kept[name]
-        return found
+            with database.noting() as asked:
+                self.kept[name] = ask(), asked
+        found, asked = self.kept[name]
+        database.note(asked)
+        answer: T = found
+        return answer
 
     @cached_property
     def spans(self) -> int | None:
         """How many spans the view matches, by which its figures come from spans or a rollup; None: not known."""
         try:
-            return int(database.rows(sources.size(self.view, self.window))[0]["spans"])
+            with database.noting():  # by the way: no panel is about it
+                return int(database.rows(sources.size(self.view, self.window))[0]["spans"])
         except database.StoreError:
             return None  # the panels tell
 

@@ -38,6 +38,10 @@ _STYLE = """<style>
 .stMainBlockContainer [data-testid="stCaptionContainer"] code { background: none; padding: 0; color: inherit; }
 .stMainBlockContainer h2 code { font-size: 15px; padding-inline: 0; background: none; }
 .stMainBlockContainer h1 { padding-block: 0 .5rem; }
+[class*="st-key-head_"] { align-items: last baseline; }
+[class*="st-key-head_"] > * { flex: 0 0 auto; width: auto; }
+[class*="st-key-head_"] > :first-child { flex: 1 1 auto; }
+[class*="st-key-head_"] button { min-height: 1.75rem; padding: 0 .25rem; }
 .st-key-kpis, .st-key-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .st-key-kpis { align-items: stretch; }
 @media (min-width: 1100px) { .st-key-facts { grid-template-columns: 1.1fr 1fr 1.5fr 1.2fr .7fr; } }

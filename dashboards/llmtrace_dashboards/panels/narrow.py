@@ -13,9 +13,10 @@ from llmtrace import filters as grammar
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
-from llmtrace_dashboards.exports import as_csv, exported
+from llmtrace_dashboards.exports import exported
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import go, here, href
+from llmtrace_dashboards.panels.taking import files
 from llmtrace_dashboards.queries import calls, traces
 from llmtrace_dashboards.queries.sources import source
 from llmtrace_dashboards.state.ranges import Window
@@ -141,13 +142,5 @@ def _value(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
 def download(rows: Sequence[Mapping[str, Any]], current: Current) -> None:
     """The rows that are shown, as a file."""
     day = datetime.fromtimestamp(current.window.end_ms / 1000, UTC)
-    what = "spans" if current.view.grain == "span" else "traces"
-    st.download_button(
-        "CSV",
-        as_csv([exported(row) for row in rows]),
-        file_name=f"{what}-{day:%Y%m%dT%H%M%SZ}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="download",
-    )
+    name = f"{'spans' if current.view.grain == 'span' else 'traces'}-{day:%Y%m%dT%H%M%SZ}"
+    files(lambda: [exported(row) for row in rows], name, "download")

@@ -1,4 +1,4 @@
-"""The frame of a panel: a title that is a question's answer, a skeleton while it asks, a sentence when it cannot.
+"""The frame of a panel: a title and what can be taken away, a skeleton while it asks, a sentence when it cannot.
 
 A panel is a fragment: Retry draws it again and leaves the rest of the page as it is.
 """
@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from llmtrace_dashboards.database import StoreError, TooLongError
+from llmtrace_dashboards.database import StoreError, TooLongError, noting
+from llmtrace_dashboards.panels import taking
 
 
 def panel(body: Callable[[], None], *, key: str, title: str = "", height: int = 180) -> None:
@@ -21,13 +22,18 @@ def panel(body: Callable[[], None], *, key: str, title: str = "", height: int = 
     @st.fragment
     def draw() -> None:
         with st.container(key=f"panel_{key}"):
-            if title:
-                st.markdown(f"## {title}")
+            head = st.container(horizontal=True, gap="small", key=f"head_{key}") if title else None
+            if head:
+                head.markdown(f"## {title}")
             try:
-                with st.skeleton(height=height):
+                with st.skeleton(height=height), noting() as asked:
                     body()
             except StoreError as error:
                 _failed(error, key)
+                return
+            if head and asked:
+                with head:
+                    taking.menu(asked, key, title)
 
     draw()
 
