@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
         key = os.environ.get(collector.KEY, "")
-        collector.use(collector.Collector.of(options.collector, key, options.collector_cert) if key else None)
+        collector.use(collector.Collector.of(options.collector, key, options.collector_cert))
         kept = _kept(options)
         people = allowed(options.tokens, token_file.keep(kept) if kept else os.environ.get(TOKEN, ""))
         listener = server.bind(options.host, options.port)
@@ -125,7 +125,8 @@ def _parser() -> argparse.ArgumentParser:
         "--collector",
         default="http://127.0.0.1:4318",
         metavar="URL",
-        help=f"asked for changes with the key in {collector.KEY}; without one the app only reads (default %(default)s)",
+        help=f"asked how it is, and for changes with the key in {collector.KEY}; without one the app only reads"
+        " (default %(default)s)",
     )
     parser.add_argument(
         "--collector-cert",

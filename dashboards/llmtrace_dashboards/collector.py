@@ -1,6 +1,6 @@
-"""The collector's admin API, as the app asks it for changes: the app itself writes nothing.
+"""The collector, as the app asks it for changes and how it is: the app itself writes nothing.
 
-One address and key for the process; who acts is told with every request.
+One address and key for the process; who acts is told with every change. How it is, it tells without a key.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 KEY = "LLMTRACE_ADMIN_KEY"
 _MOST_BYTES = 8 * 1024 * 1024
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_REFUSED = "otelcol_receiver_refused_"
+"""How the names of its metrics about what it refused begin."""
+_REFUSED_VALUES = re.compile(rf"^{_REFUSED}\w+(?:{{.*}})? ([\d.e+]+)$", re.MULTILINE)
 
 
 class CollectorError(Exception):
@@ -26,7 +29,7 @@ class CollectorError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """Where it is, and the key to its admin API."""
+    """Where it is, and the key to its admin API; without one it is asked how it is and nothing else."""
 
     host: str
     port: int
@@ -34,6 +37,15 @@ class Collector:
     key: str = field(repr=False)
     certificate: Path | None = None
     """It shows exactly this one, whatever names stand in it; None: one that the system trusts, for its host."""
+
+    @property
+    def shown(self) -> str:
+        """The URL, for people."""
+        return f"http{'s' if self.secure else ''}://{self._place}"
+
+    @property
+    def _place(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def of(cls, url: str, key: str, certificate: Path | None = None) -> Collector:
@@ -65,27 +77,62 @@ class Collector:
         Raises:
             CollectorError: it refuses, or cannot be reached.
         """
-        connection = self._connection(timeout_s)
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
         if who:
             headers["x-llmtrace-actor"] = who.encode().decode("latin-1")
+        sent = None if body is None else json.dumps(body).encode()
+        status, found = self._answer(method, f"/api/v1/{path}", sent, headers, timeout_s)
+        if status >= 400:
+            told = found.get("message") if isinstance(found, dict) else None
+            raise CollectorError(str(told or f"The collector answered HTTP {status}"))
+        return found
+
+    def ready(self, *, timeout_s: float = 3.0) -> Mapping[str, Any]:
+        """How it is, in its own words: what `GET /readyz` answers, also where it accepts nothing.
+
+        Raises:
+            CollectorError: it cannot be reached, or is none.
+        """
+        status, found = self._answer("GET", "/readyz", None, {}, timeout_s)
+        if status not in {200, 503} or not isinstance(found, dict):
+            raise CollectorError(f"What answers at {self._place} is not a collector")
+        return found
+
+    def refused(self, *, timeout_s: float = 3.0) -> int:
+        """Spans, log records and metric points that it has refused since it was started.
+
+        Raises:
+            CollectorError: it cannot be reached, or is none.
+        """
+        status, body = self._read("GET", "/metrics", None, {}, timeout_s)
+        text = body.decode("utf-8", "replace")
+        if status != 200 or _REFUSED not in text:
+            raise CollectorError(f"What answers at {self._place} is not a collector")
+        return sum(round(float(value)) for value in _REFUSED_VALUES.findall(text))
+
+    def _answer(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float
+    ) -> tuple[int, Any]:
+        status, answer = self._read(method, path, body, headers, timeout_s)
+        try:
+            return status, json.loads(answer)
+        except ValueError as error:
+            raise CollectorError(f"What answers at {self._place} is not a collector") from error
+
+    def _read(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float
+    ) -> tuple[int, bytes]:
+        connection = self._connection(timeout_s)
         try:
             self._check(connection)
-            sent = None if body is None else json.dumps(body).encode()
-            connection.request(method, f"/api/v1/{path}", sent, headers)
+            connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
-            found = json.loads(answer.read(_MOST_BYTES))
+            return answer.status, answer.read(_MOST_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            said = f"The collector at {self.host}:{self.port} cannot be reached ({type(error).__name__}: {error})"
+            said = f"The collector at {self._place} cannot be reached ({type(error).__name__}: {error})"
             raise CollectorError(said) from error
-        except ValueError as error:
-            raise CollectorError(f"What answers at {self.host}:{self.port} is not a collector") from error
         finally:
             connection.close()
-        if answer.status >= 400:
-            told = found.get("message") if isinstance(found, dict) else None
-            raise CollectorError(str(told or f"The collector answered HTTP {answer.status}"))
-        return found
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         if not self.secure:
@@ -111,11 +158,16 @@ _collector: Collector | None = None
 
 
 def use(collector: Collector | None) -> None:
-    """Makes it the one of this process; None: the app only reads."""
+    """Makes it the one of this process; None: the app knows of none."""
     global _collector  # noqa: PLW0603  one app a process, and Streamlit runs the script without arguments
     _collector = collector
 
 
 def present() -> Collector | None:
-    """The one of this process."""
+    """The one of this process that may be asked for changes; None: there is no key to it."""
+    return _collector if _collector and _collector.key else None
+
+
+def nearby() -> Collector | None:
+    """The one of this process, with a key or without: how it is may be asked by anybody."""
     return _collector

@@ -13,14 +13,17 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from llmtrace_dashboards import timings
 from llmtrace_dashboards.queries.query import Query
 from llmtrace_dashboards.queries.search import INDEXED_SINCE
+from llmtrace_dashboards.state import clock
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -102,6 +105,11 @@ def use(address: Address) -> None:
         _address, _client = address, None
 
 
+def address() -> Address:
+    """The store all sessions of this process read."""
+    return _address
+
+
 _noted: ContextVar[list[Query] | None] = ContextVar("noted", default=None)
 
 
@@ -124,7 +132,7 @@ def note(queries: Sequence[Query]) -> None:
 
 
 def rows(query: Query) -> list[dict[str, Any]]:
-    """Runs a query, one dict per row.
+    """Runs a query, one dict per row; how long that took is remembered in `timings`.
 
     Raises:
         StoreError: of the kind that tells what to do; its message is a sentence.
@@ -134,15 +142,21 @@ def rows(query: Query) -> list[dict[str, Any]]:
     from urllib3.exceptions import HTTPError
 
     note([query])
+    began, found = time.perf_counter(), None
     try:
         with _lock:
             _client = _client or connect(_address)
             client = _client
         sql, params = query.made(text_index=_version(client) >= INDEXED_SINCE)
         result = client.query(sql, parameters=params, settings=_allowed(client, query))
-        return list(result.named_results())
+        found = list(result.named_results())
     except (ClickHouseError, HTTPError, OSError) as error:
         raise _told(error, query) from error
+    finally:
+        took = 1000 * (time.perf_counter() - began)
+        count = None if found is None else len(found)
+        timings.queries.add(timings.Timing(name=query.name, rows=count, ms=took, at_ms=clock.now_ms()))
+    return found
 
 
 def _version(client: Client) -> tuple[int, ...]:

@@ -66,6 +66,21 @@ def short(n: float) -> str:
     return count(n) if abs(n) < 1000 or abs(n) >= 999_500 else f"{_digits(n / 1e3)}k"
 
 
+def rate(n: float) -> str:
+    """`0.4`, `12.5`, `1,234`: how many in a unit of time."""
+    return count(n) if n >= 100 else _digits(n)
+
+
+def size(n: float | None) -> str:
+    """`812 B`, `1.23 kB`, `4.29 GB`: powers of 1,000; `not reported` for None."""
+    if n is None:
+        return NOT_REPORTED
+    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB"), (3, "kB")):
+        if n >= 0.9995 * 10**power:
+            return f"{_digits(n / 10**power)} {unit}"
+    return f"{n:,.0f} B"
+
+
 def percent(share: float | None) -> str:
     """`0.52%`, `12.3%`; `no calls` for None."""
     return NO_CALLS if share is None else f"{_digits(share * 100, idle=0 < share < 1)}%"

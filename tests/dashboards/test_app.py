@@ -18,7 +18,7 @@ from llmtrace_dashboards.state.ranges import ending_at
 from support.app import Seeded
 from support.services import free_ports
 
-PAGES = ("", "spend", "latency", "quality", "traces", "trace", "alerts")
+PAGES = ("", "spend", "latency", "quality", "traces", "trace", "alerts", "health")
 
 
 @pytest.fixture(autouse=True)

@@ -16,4 +16,5 @@ def paths(seeded: Seeded) -> dict[str, str]:
         "traces": "traces",
         "trace": f"trace?trace_id={call['trace_id']}&span={call['span_id']}",
         "alerts": "alerts",
+        "health": "health",
     }

@@ -29,6 +29,7 @@ _ENTRIES = (
     ("quality", "Quality", ":material/fact_check:"),
     ("traces", "Traces", ":material/account_tree:"),
     ("alerts", "Alerts", ":material/notifications:"),
+    ("health", "Health", ":material/health_and_safety:"),
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from llmtrace_dashboards.pages import alerts, latency, overview, quality, spend, trace, traces
+from llmtrace_dashboards.pages import alerts, health, latency, overview, quality, spend, trace, traces
 from llmtrace_dashboards.panels import navigation
 
 
@@ -33,6 +33,7 @@ def main() -> None:
         "traces": st.Page(traces.show, title="Traces", url_path="traces"),
         "trace": st.Page(trace.show, title="Trace", url_path="trace", visibility="hidden"),
         "alerts": st.Page(alerts.show, title="Alerts", url_path="alerts"),
+        "health": st.Page(health.show, title="Health & settings", url_path="health"),
     }
     navigation.register(pages)
     st.navigation(list(pages.values()), position="hidden").run()
