@@ -12,10 +12,11 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from llmtrace_collector.store import confined, fence
+from llmtrace_collector.store import confined, fence, native
 from llmtrace_collector.store.engine import Answer, Engine
 from llmtrace_collector.store.limits import STRANGER_LIMITS, STRANGERS_AT_ONCE, STRANGERS_WAITING, WAIT_S, lowered
 from llmtrace_collector.store.refusals import ClickHouseError, denied, stopping
@@ -85,7 +86,7 @@ class Lanes:
             loop.call_soon_threadsafe(self._places.release)
 
     def _run_owner(self, statement: Statement) -> Answer:
-        return self._engine.run(
+        answer = self._engine.run(
             statement.text.decode(),
             data=statement.data,
             settings=statement.settings,
@@ -93,6 +94,7 @@ class Lanes:
             database=statement.database,
             output_format=statement.output_format,
         )
+        return _framed(answer) if statement.framed else answer
 
     def _run_stranger(self, statement: Statement) -> Answer:
         def text(sql: str, parameters: Mapping[str, str]) -> str:
@@ -110,7 +112,7 @@ class Lanes:
         except RefusedError as error:
             raise denied(str(error)) from error
         confining = confined.settings(self._engine, statement.project) if statement.project else {}
-        return self._engine.run(
+        answer = self._engine.run(
             sql,
             settings={**STRANGER_LIMITS, **lowered(statement.settings), **confining},
             parameters=statement.parameters,
@@ -118,6 +120,7 @@ class Lanes:
             output_format=statement.output_format,
             readonly=True,
         )
+        return _framed(answer) if statement.framed else answer
 
     def stop(self) -> None:
         """Tells strangers that wait for an answer that none will come; call it before the server stops."""
@@ -137,3 +140,11 @@ class Lanes:
     def _join_owner(self) -> None:
         self._readers.shutdown(wait=True)
         self._writers.shutdown(wait=True)
+
+
+def _framed(answer: Answer) -> Answer:
+    try:
+        return replace(answer, body=native.framed(answer.body))
+    except native.UnknownTypeError as error:
+        sentence = f"a column of the type {error} is not given in Native to this client; select it with toString(...)"
+        raise ClickHouseError(50, "UNKNOWN_TYPE", sentence, status=400) from None

@@ -15,6 +15,7 @@ from llmtrace_collector.compressed import UnreadableBodyError, inflate
 from llmtrace_collector.database import DATABASE
 from llmtrace_collector.store import confined, fence
 from llmtrace_collector.store.limits import STRANGER_LIMITS
+from llmtrace_collector.store.native import FRAMED_FROM
 from llmtrace_collector.store.refusals import ClickHouseError, denied
 from llmtrace_collector.store.users import Users
 
@@ -72,6 +73,8 @@ class Statement:
     output_format: str
     query_id: str
     """The client's own, or one made up."""
+    framed: bool = False
+    """The client wants Native as ClickHouse's protocol has it (`native`)."""
 
 
 async def read(request: Request, users: Users) -> Statement:
@@ -93,6 +96,7 @@ async def read(request: Request, users: Users) -> Statement:
     whole = text + b"\n" + body if text and body else text or body
     head, data = _split_insert(whole)
     named = {**url, **fields}
+    output_format = _format(head, url.get("default_format", ""))
     return Statement(
         text=head,
         data=data,
@@ -101,8 +105,9 @@ async def read(request: Request, users: Users) -> Statement:
         parameters={k.removeprefix("param_"): v for k, v in named.items() if k.startswith("param_")},
         settings=_settings(url, owner=owner, project=project),
         database=_database(url.get("database", ""), owner=owner, project=project),
-        output_format=_format(head, url.get("default_format", "")),
+        output_format=output_format,
         query_id=_query_id(url.get("query_id", "")),
+        framed=output_format.lower() == "native" and _protocol(url.get("client_protocol_version", "")) >= FRAMED_FROM,
     )
 
 
@@ -129,6 +134,10 @@ async def _form(request: Request, limit: int) -> dict[str, str]:
         sentence = f"the form cannot be read ({error.detail}); files, which are external tables, are not taken here"
         raise ClickHouseError(36, "BAD_ARGUMENTS", sentence) from error
     return {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+
+
+def _protocol(given: str) -> int:
+    return int(given) if re.fullmatch(r"[0-9]{1,9}", given) else 0
 
 
 def _query_id(given: str) -> str:

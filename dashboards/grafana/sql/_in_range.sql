@@ -1,0 +1,2 @@
+$__timeFilter_ms(timestamp)
+-- include: filters
