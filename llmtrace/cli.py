@@ -58,6 +58,11 @@ COMMANDS = {
         help="traces with a span that matches a filter",
         extra="dashboard",
     ),
+    "report": Command(
+        module="llmtrace_dashboards.report_command",
+        help="a week in one page of HTML",
+        extra="dashboard",
+    ),
     "alerts": Command(
         module="llmtrace_collector.commands.alerts",
         help="alerts that fire: list, silence, acknowledge; the notices that went out",

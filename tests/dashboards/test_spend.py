@@ -12,7 +12,8 @@ import pytest
 
 from llmtrace_dashboards import database
 from llmtrace_dashboards.charts import series as charts
-from llmtrace_dashboards.panels.spend import _narrowed, month_of
+from llmtrace_dashboards.measures.month import month_of
+from llmtrace_dashboards.panels.spend import _narrowed
 from llmtrace_dashboards.queries import spend, traces
 from llmtrace_dashboards.queries.sources import RAW_UP_TO
 from llmtrace_dashboards.state.ranges import ending_at
@@ -119,3 +120,7 @@ def test_any_value_leads_to_its_traces(value: str) -> None:
     assert parse(view.params()) == (view, ())
     [term] = view.terms
     assert (term.word, term.texts, term.plain) == ("feature", (value,), True)
+
+
+def test_a_value_that_no_filter_can_say_leads_nowhere_and_harms_nothing() -> None:
+    assert _narrowed(View(by="user"), "ana \u202eexe") is None

@@ -14,6 +14,7 @@ from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import alert as charts
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.measures.firing import periods
 from llmtrace_dashboards.panels import alerts
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import href, page
@@ -81,19 +82,6 @@ def detail(current: Current) -> None:
 def _expected(event: Event) -> tuple[float, float] | None:
     low, high = event["expected_low"], event["expected_high"]
     return None if low is None or high is None else (float(low), float(high))
-
-
-def periods(events: Sequence[Event], now_ms: int) -> list[tuple[int, int]]:
-    """From when to when the alert fired, in milliseconds; what still fires lasts until now."""
-    found: list[tuple[int, int]] = []
-    start: int | None = None
-    for event in events:
-        if event["state"] == "firing":
-            start = event["at_ms"] if start is None else start
-        elif start is not None and event["state"] in {"resolved", "inactive"}:
-            found.append((start, event["at_ms"]))
-            start = None
-    return [*found, (start, now_ms)] if start is not None else found
 
 
 def drawn(event: Event, ended_ms: int) -> tuple[Window, int]:

@@ -10,14 +10,12 @@ import streamlit as st
 
 from llmtrace_dashboards import figures
 from llmtrace_dashboards.panels import compared
-from llmtrace_dashboards.panels.compared import Compared, Row
+from llmtrace_dashboards.panels.compared import Compared, Row, sampled, share
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import page
+from llmtrace_dashboards.queries.quality import FAULTY
 from llmtrace_dashboards.queries.sources import Source, source
 from llmtrace_dashboards.state.view import View
-
-FAULTY = "is:call status:ok is:refused,truncated,empty,invalid_json,invalid_schema,invalid_tool_call"
-"""Answers with a fault that spans tell."""
 
 _TOLD = {
     Source.MINUTES: "whole minutes, from the rollup",
@@ -109,11 +107,6 @@ def asking(view: View, more: str) -> View:
     return view.asking(f"{view.everything} {more}")
 
 
-def share(row: Row | None, part: str, whole: str) -> float | None:
-    """`part` of `whole`; None without any."""
-    return float(row[part]) / float(row[whole]) if row and row[part] is not None and row[whole] else None
-
-
 def _against(found: Compared, part: str, whole: str, *, rest: bool = False) -> str | None:
     pair = [share(period.whole, part, whole) for period in (found.now, found.before)]
     return figures.change(*((1 - one if rest and one is not None else one) for one in pair))
@@ -172,10 +165,3 @@ def notes(now: Row, current: Current) -> list[str]:
     told += [_TOLD[found]] if found in _TOLD else []
     against = compared.against(current)
     return [*told, f"changes are against {against}" if against else "compared with nothing"]
-
-
-def sampled(stored: int, calls: int) -> list[str]:
-    """What is to be said when the calls that are stored stand for more."""
-    if stored >= calls:
-        return []
-    return [f"sampled: {figures.percent(stored / calls)} of calls stored; counts and sums are corrected"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.queries import compared as queries
 from llmtrace_dashboards.queries.calls import charted
 from llmtrace_dashboards.queries.query import Query
-from llmtrace_dashboards.queries.sources import Source, percentiles, source
+from llmtrace_dashboards.queries.sources import percentiles, source
 from llmtrace_dashboards.state.ranges import Window
+from llmtrace_dashboards.state.view import View
 
 Row = Mapping[str, Any]
 NOTHING: Row = {"stored": 0, "calls": 0, "errors": 0, "unpriced": 0, "cost_usd": None, "answers": None, "faults": None}
@@ -46,6 +47,18 @@ class Compared:
         return figures.change(*pair)
 
 
+def share(row: Row | None, part: str, whole: str) -> float | None:
+    """`part` of `whole`; None without any."""
+    return float(row[part]) / float(row[whole]) if row and row[part] is not None and row[whole] else None
+
+
+def sampled(stored: int, calls: int) -> list[str]:
+    """What is to be said when the calls that are stored stand for more."""
+    if stored >= calls:
+        return []
+    return [f"sampled: {figures.percent(stored / calls)} of calls stored; counts and sums are corrected"]
+
+
 def of(rows: Sequence[Row], moved_ms: int) -> Compared:
     """Rows of all queries together, sorted out; `moved_ms` is how much later now is than before."""
 
@@ -63,20 +76,26 @@ def calls(current: Current) -> Compared:
     Raises:
         StoreError: the store did not answer.
     """
-    found = source(current.view, current.window, current.spans)
-
-    def ask() -> Compared:
-        said = _asked(queries.figures, found, current)
-        return replace(said, now=_filled(said.now, found, current), before=_filled(said.before, found, current))
-
-    return current.once("figures", ask)
+    return current.once("figures", lambda: calls_of(current.view, current.window, current.spans))
 
 
-def _filled(period: Period, found: Source, current: Current) -> Period:
+def calls_of(view: View, window: Window, spans: int | None) -> Compared:
+    """The same for any window; `spans` as in `queries.calls`.
+
+    Raises:
+        StoreError: the store did not answer.
+    """
+    found = source(view, window, spans)
+    said = _asked(queries.figures(view, window, spans), queries.moved_ms(view, window, found))
+    wide = charted(window, found)
+    return replace(said, now=_filled(said.now, wide), before=_filled(said.before, wide))
+
+
+def _filled(period: Period, window: Window) -> Period:
     """With a bucket for the times in which nothing was: zeros, not gaps."""
     if period.whole is None:
         return period
-    window, known = charted(current.window, found), {int(row["bucket_ms"]): row for row in period.buckets}
+    known = {int(row["bucket_ms"]): row for row in period.buckets}
     first = next(iter(known)) % window.bucket_ms  # buckets of before may lie between those of now
     start = (window.start_ms - first) // window.bucket_ms * window.bucket_ms + first
     times = range(start, window.end_ms, window.bucket_ms)
@@ -95,14 +114,21 @@ def latencies(current: Current) -> Compared:
     Raises:
         StoreError: the store did not answer.
     """
-    found = percentiles(current.view, current.window, current.spans)
-    return current.once("latencies", lambda: _asked(queries.latencies, found, current))
+    return current.once("latencies", lambda: latencies_of(current.view, current.window, current.spans))
 
 
-def _asked(queried: Callable[..., tuple[Query, ...]], found: Source, current: Current) -> Compared:
-    asked = queried(current.view, current.window, current.spans)
-    rows = [row for query in asked for row in database.rows(query)]
-    return of(rows, queries.moved_ms(current.view, current.window, found))
+def latencies_of(view: View, window: Window, spans: int | None) -> Compared:
+    """The same for any window.
+
+    Raises:
+        StoreError: the store did not answer.
+    """
+    found = percentiles(view, window, spans)
+    return _asked(queries.latencies(view, window, spans), queries.moved_ms(view, window, found))
+
+
+def _asked(asked: Sequence[Query], moved_ms: int) -> Compared:
+    return of([row for query in asked for row in database.rows(query)], moved_ms)
 
 
 def against(current: Current) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from llmtrace import forecasts
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.components.table import Column, cell, table
+from llmtrace_dashboards.measures.month import LEAST_DAYS, Month, month_of
 from llmtrace_dashboards.panels import compared
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
@@ -23,62 +21,8 @@ from llmtrace_dashboards.queries import spend as queries
 from llmtrace_dashboards.state.view import GROUPS, View
 
 _NAMES = {"prompt_version": "prompt version"}
-_LEAST_DAYS = 7
-"""Of history, for a forecast."""
 _MOST_SPANS = 3_000_000
 """Of which what a trace costs is counted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Month:
-    """A month so far, by the days of a zone."""
-
-    days: tuple[date, ...]
-    """All of it."""
-    today: int
-    """Its place among them."""
-    spent: tuple[float, ...]
-    """Dollars of the days that are over, and of today so far."""
-    ahead: tuple[tuple[float, float, float], ...]
-    """Expected, low and high in all by the end of today and of each day after it; none: history is too short."""
-
-
-def month_of(rows: Sequence[Mapping[str, Any]], now_ms: int, zone: tzinfo) -> Month:
-    """From dollars by hour: what this month's days cost, and what the rest is expected to.
-
-    Rows have hour_s and cost_usd. A day is one of `zone`, over changes of daylight-saving time.
-    """
-    now = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone)
-    by_day: dict[date, float] = {}
-    for row in rows:
-        day = datetime.fromtimestamp(int(row["hour_s"]), UTC).astimezone(zone).date()
-        by_day[day] = by_day.get(day, 0.0) + float(row["cost_usd"] or 0)
-    first = now.date().replace(day=1)
-    length = calendar.monthrange(first.year, first.month)[1]
-    days = tuple(first + timedelta(days=n) for n in range(length))
-    spent = tuple(by_day.get(day, 0.0) for day in days[: now.day])
-    begins = min((day for day, usd in by_day.items() if usd > 0), default=now.date())
-    past = [by_day.get(begins + timedelta(days=n), 0.0) for n in range((now.date() - begins).days)]
-    ahead = _ahead(past, spent, length - now.day, _gone(now))
-    return Month(days=days, today=now.day - 1, spent=spent, ahead=ahead)
-
-
-def _gone(now: datetime) -> float:
-    """The share of today that is over, by the wall clock."""
-    return (now.hour * 60 + now.minute) / 1440
-
-
-def _ahead(
-    past: Sequence[float], spent: Sequence[float], days_left: int, gone: float
-) -> tuple[tuple[float, float, float], ...]:
-    if len(past) < _LEAST_DAYS:
-        return ()
-    so_far, amounts = sum(spent), np.array(past)
-    found = []
-    for day in range(days_left + 1):
-        told = forecasts.ahead(amounts, day + 1, skip=gone)
-        found.append((so_far + told.expected, so_far + told.low, so_far + told.high))
-    return tuple(found)
 
 
 def month(current: Current) -> None:
@@ -112,7 +56,7 @@ def month(current: Current) -> None:
 def _notes(current: Current, found: Month) -> list[str]:
     notes = [f"days are those of {current.zone_name}", "US dollars", "from the rollup by hour"]
     if not found.ahead:
-        notes.append(f"a forecast needs {_LEAST_DAYS} days of history")
+        notes.append(f"a forecast needs {LEAST_DAYS} days of history")
     if current.view.user or current.view.q:
         notes.append("filters by user and by q are not in the rollup, and not applied to this panel")
     return notes
@@ -206,9 +150,9 @@ def listing(current: Current) -> None:
 
 def _row(row: Mapping[str, Any], total: float, current: Current) -> dict[str, Any]:
     usd, calls, unpriced = float(row["cost_usd"] or 0), int(row["calls"]), int(row["unpriced"])
-    priced = calls - unpriced
+    priced, there = calls - unpriced, _narrowed(current.pinned, row["what"])
     return {
-        "what": cell(row["what"] or charts.UNNAMED, href=href("traces", _narrowed(current.pinned, row["what"]))),
+        "what": cell(row["what"] or charts.UNNAMED, href=href("traces", there) if there else ""),
         "spend": cell(figures.money(row["cost_usd"]), size=usd, muted=row["cost_usd"] is None),
         "share": figures.percent(usd / total) if total else "–",
         "calls": figures.count(calls),
@@ -217,12 +161,9 @@ def _row(row: Mapping[str, Any], total: float, current: Current) -> dict[str, An
     }
 
 
-def _narrowed(view: View, value: str) -> View:
+def _narrowed(view: View, value: str) -> View | None:
     """The traces of one value of what spend is split by."""
-    from llmtrace.filters import Term, Value, render
-
-    term = render([Term(word=view.by, values=(Value(text=value),))])
-    return view.asking(f"{view.everything} {term}")
+    return view.only(view.by, value)
 
 
 def tree(current: Current) -> None:

@@ -21,6 +21,8 @@ RATES = frozenset(
 )
 """Measures that do not; with `AMOUNTS`, those that `measured.sql` knows."""
 
+_MOST_EVENTS = 20_000
+
 
 def now(view: View, now_ms: int) -> Query:
     """The state of every alert now: firing first, then pending, then resolved."""
@@ -30,6 +32,12 @@ def now(view: View, now_ms: int) -> Query:
 def history(view: View, window: Window) -> Query:
     """Changes of state in the range."""
     return Query(name="alert_history", params=bounds(window) | {"project": view.project})
+
+
+def fired(view: View, window: Window) -> Query:
+    """Changes of state since `LONGEST_MS` before the end of `window`, newest first."""
+    whole = Window(start_ms=window.end_ms - LONGEST_MS, end_ms=window.end_ms)
+    return Query(name="fired", params=bounds(whole) | {"project": view.project, "limit": _MOST_EVENTS})
 
 
 def deliveries(window: Window) -> Query:

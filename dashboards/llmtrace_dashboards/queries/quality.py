@@ -14,6 +14,9 @@ STEPS = 2
 NOTHING = -1_000
 """The step of zero and less."""
 
+FAULTY = "is:call status:ok is:refused,truncated,empty,invalid_json,invalid_schema,invalid_tool_call"
+"""Answers with a fault that spans tell."""
+
 _SAMPLED = 400_000
 """Calls whose features are looked at; of more, one in so many."""
 _FIRSTS = 12
@@ -48,6 +51,13 @@ def firsts(view: View, window: Window, before: Window) -> Query:
     whole = Window(start_ms=min(before.start_ms, window.start_ms), end_ms=window.end_ms)
     more = {"since_ms": window.start_ms, "limit": _FIRSTS}
     return Query(name="firsts", params=bounds(whole) | filters(view) | more)
+
+
+def came_and_went(view: View, window: Window, before: Window) -> Query:
+    """Models and versions that only one of the two periods had, those of the most calls first."""
+    whole = Window(start_ms=before.start_ms, end_ms=window.end_ms)
+    more = {"split_ms": window.start_ms, "limit": _FIRSTS}
+    return Query(name="came_and_went", params=bounds(whole) | filters(view) | more)
 
 
 def shifted(view: View, window: Window, before: Window, spans: int | None) -> Query:

@@ -17,9 +17,11 @@ REST = "\N{HORIZONTAL ELLIPSIS} all others"
 HISTORY_DAYS = 120
 """What a forecast learns from."""
 
+LISTED = 50
+"""Values of what spend is split by, at most."""
+
 _IN_HOURS = ("model", "provider", "project", "tree")
 _IN_SERVICES = ("service", "environment")
-_LISTED = 50
 _MOST_ROWS = 2_000
 
 
@@ -33,7 +35,12 @@ def hours(view: View, now_ms: int, zone: tzinfo) -> Query:
 
 def by_group(view: View, window: Window, group: str, spans: int | None = None) -> Query:
     """Dollars, calls and calls without a price by value of `group`, dearest first, all over the range."""
-    return _by(view, window, group, spans, {"top": [], "bucket_ms": 2**62, "limit": _LISTED})
+    return _by(view, window, group, spans, {"top": [], "bucket_ms": 2**62, "limit": LISTED})
+
+
+def of_values(view: View, window: Window, group: str, top: Sequence[str], spans: int | None = None) -> Query:
+    """The same of the values in `top`, and `REST`."""
+    return _by(view, window, group, spans, {"top": list(top), "bucket_ms": 2**62, "limit": _MOST_ROWS})
 
 
 def over_time(view: View, window: Window, group: str, top: Sequence[str], spans: int | None = None) -> Query:
@@ -56,6 +63,11 @@ def tree(view: View, window: Window, spans: int | None = None) -> Query:
 def a_trace(view: View, window: Window) -> Query:
     """One row: how many traces cost something, and the median and 95 % quantile of what one costs."""
     return Query(name="spend_traces", params=bounds(window) | filters(view))
+
+
+def estimated(view: View, window: Window) -> Query:
+    """One row: calls with estimated tokens, and dollars of the estimates (None: without a price)."""
+    return Query(name="estimated", params=bounds(window) | filters(view))
 
 
 def _source(view: View, window: Window, group: str, spans: int | None) -> Source:

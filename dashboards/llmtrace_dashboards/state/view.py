@@ -106,6 +106,14 @@ class View:
         """
         return _settled(replace(self, before="", q=""), grammar.parse(text))
 
+    def only(self, word: str, value: str) -> View | None:
+        """The same view of what has this value of a word of the grammar, too; None: no filter can say the value."""
+        term = grammar.render([grammar.Term(word=word, values=(grammar.Value(text=value),))])
+        try:
+            return self.asking(f"{self.everything} {term}")
+        except grammar.FilterError:
+            return None
+
     @property
     def terms(self) -> tuple[grammar.Term, ...]:
         """The terms of `q`."""
