@@ -43,12 +43,12 @@ class AccessError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody with a token."""
+    """Somebody who is let in."""
 
     name: str
     role: Role
     digest: bytes = field(default=b"", repr=False)
-    """SHA-256 of the token; b'' for whoever needs none."""
+    """SHA-256 of the token; b'' for whoever has none."""
 
 
 ANYONE = Person(name="", role=Role.ADMIN)
@@ -105,14 +105,20 @@ class Session:
     """By the clock of `Sessions`."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it was logged out."""
+    carried: str = field(default="", repr=False)
+    """Cookies of the OpenID provider's login, which the browser never gets: with them it is logged out there."""
 
 
 class Sessions:
     """The sessions of this process; the app's script reads them from threads of its own."""
 
-    def __init__(self, people: Sequence[Person], clock: Callable[[], float]) -> None:
-        """`people` empty: nobody is asked for a token. `clock` in seconds, never going back."""
+    def __init__(self, people: Sequence[Person], clock: Callable[[], float], *, others: bool = False) -> None:
+        """`people` have tokens; `others` come in by another way; with neither nobody is asked.
+
+        `clock` in seconds, never going back.
+        """
         self._people = tuple(people)
+        self._others = others
         self._clock = clock
         self._lock = threading.Lock()
         """Over `_known`."""
@@ -120,7 +126,12 @@ class Sessions:
 
     @property
     def needed(self) -> bool:
-        """Whether a token is asked for."""
+        """Whether people have to log in."""
+        return self._others or bool(self._people)
+
+    @property
+    def by_token(self) -> bool:
+        """Whether a token lets anybody in."""
         return bool(self._people)
 
     def person(self, token: str) -> Person | None:
@@ -132,11 +143,12 @@ class Sessions:
                 found = person
         return found
 
-    def begin(self, person: Person) -> str:
+    def begin(self, person: Person, carried: str = "") -> str:
         """The text of the cookie of a new session."""
         text = secrets.token_urlsafe(32)
+        session = Session(person=person, ends_at=self._clock() + LASTS_S, carried=carried)
         with self._lock:
-            self._known[_digest(text)] = Session(person=person, ends_at=self._clock() + LASTS_S)
+            self._known[_digest(text)] = session
             while len(self._known) > _MOST_SESSIONS:
                 self._known.popitem(last=False)[1].over.set()
         return text
@@ -151,12 +163,13 @@ class Sessions:
         """How long it is still good for."""
         return 0.0 if session.over.is_set() else session.ends_at - self._clock()
 
-    def end(self, text: str) -> None:
-        """Logs it out, in every tab; on the event loop of its connections."""
+    def end(self, text: str) -> Session | None:
+        """Logs it out, in every tab, and gives it back; on the event loop of its connections."""
         with self._lock:
             session = self._known.pop(_digest(text), None)
         if session:
             session.over.set()
+        return session
 
     def who(self, text: str) -> Person | None:
         """Whom a cookie stands for; None: nobody is let in by it."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import ipaddress
 import os
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from llmtrace_dashboards import access, collector, database, server, token_file
+from llmtrace_dashboards import access, collector, database, oidc, server, token_file
 
 PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
+OIDC = "LLMTRACE_OIDC"
 TOKEN = "LLMTRACE_DASHBOARD_TOKEN"  # noqa: S105  likewise
 
 
@@ -22,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         database.use(address(options.clickhouse, options.user, os.environ.get(PASSWORD, "")))
         key = os.environ.get(collector.KEY, "")
         collector.use(collector.Collector.of(options.collector, key, options.collector_cert))
+        provider = _provider(options.oidc or os.environ.get(OIDC, ""))
         kept = _kept(options)
         people = allowed(options.tokens, token_file.keep(kept) if kept else os.environ.get(TOKEN, ""))
         listener = server.bind(options.host, options.port)
@@ -32,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"llmtrace dashboards: http://{shown}:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
     if kept:
         print(f"llmtrace dashboards: log in with the token in {kept}", file=sys.stderr, flush=True)
-    server.serve(listener, server.options(options.host, listener.getsockname()[1], _hosts(options)), people)
+    settings = server.options(options.host, listener.getsockname()[1], _hosts(options, provider))
+    server.serve(listener, settings, people, provider)
     return 0
 
 
@@ -40,9 +44,18 @@ def _kept(options: argparse.Namespace) -> Path | None:
     """The file of the token that is made here; None: another is given, or only this machine reaches the app."""
     if options.token_file:
         return Path(options.token_file).expanduser().absolute()
-    if options.tokens or os.environ.get(TOKEN) or _is_loopback(options.host):
+    others = options.tokens or options.oidc or os.environ.get(TOKEN) or os.environ.get(OIDC)
+    if others or _is_loopback(options.host):
         return None
     return token_file.usual(os.environ)
+
+
+def _provider(file: str) -> oidc.Oidc | None:
+    if not file:
+        return None
+    if importlib.util.find_spec("authlib") is None or importlib.util.find_spec("httpx") is None:
+        raise access.AccessError('--oidc needs Authlib and httpx: pip install "llmtrace-otel[oidc]"')
+    return oidc.load(Path(file), os.environ)
 
 
 def allowed(tokens: Path | None, token: str) -> tuple[access.Person, ...]:
@@ -102,9 +115,10 @@ def address(url: str, user: str, password: str) -> database.Address:
     )
 
 
-def _hosts(options: argparse.Namespace) -> list[str]:
+def _hosts(options: argparse.Namespace, provider: oidc.Oidc | None) -> list[str]:
     """The Host names the app answers to: a page of another site must not reach it under a name of its own."""
-    return ["127.0.0.1", "localhost", "::1", options.host, *options.allowed_host]
+    public = [urlsplit(provider.redirect_uri).hostname or ""] if provider else []
+    return ["127.0.0.1", "localhost", "::1", options.host, *public, *options.allowed_host]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where a token for an admin is kept, and made at the first start; where others can reach the app and none"
         " is given, one is made in the user's folder of state",
+    )
+    parser.add_argument(
+        "--oidc",
+        default="",
+        metavar="FILE",
+        help=f"people log in by an OpenID provider: its settings and who has which role, TOML (default: {OIDC})",
     )
     parser.add_argument(
         "--allowed-host",

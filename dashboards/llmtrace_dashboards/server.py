@@ -6,6 +6,7 @@ No file is read from or written to the user's home or working directory for our 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from llmtrace_dashboards import access, theme
+from llmtrace_dashboards.oidc import Oidc
 from llmtrace_dashboards.web.gate import Gate
 from llmtrace_dashboards.web.headers import SecurityHeaders
 
@@ -65,8 +67,13 @@ def options(host: str, port: int, allowed_hosts: list[str]) -> dict[str, Any]:
     }
 
 
-def serve(listener: socket.socket, settings: dict[str, Any], people: Sequence[access.Person] = ()) -> None:
-    """Serves the app on `listener` until SIGTERM or SIGINT, to `people` alone if there are any."""
+def serve(
+    listener: socket.socket,
+    settings: dict[str, Any],
+    people: Sequence[access.Person] = (),
+    oidc: Oidc | None = None,
+) -> None:
+    """Serves the app on `listener` until SIGTERM or SIGINT; to `people` and those of `oidc` alone if there are any."""
     import uvicorn
     from starlette.middleware import Middleware
     from streamlit import config
@@ -78,13 +85,15 @@ def serve(listener: socket.socket, settings: dict[str, Any], people: Sequence[ac
         signal.signal(number, _leave)
     config._main_script_path = str(SCRIPT)  # noqa: SLF001  where Streamlit looks for a config.toml of the app; we have none
     bootstrap.load_config_options(settings)
-    sessions = access.Sessions(people, time.monotonic)
+    sessions = access.Sessions(people, time.monotonic, others=oidc is not None)
     access.use(sessions)
     attempts = access.Attempts(time.monotonic)
-    gate = Middleware(Gate, sessions=sessions, attempts=attempts, hosts=settings["server.allowedHosts"])
+    gate = Middleware(Gate, sessions=sessions, attempts=attempts, hosts=settings["server.allowedHosts"], oidc=oidc)
+    # Nobody keeps what is signed with it for longer than a session: a secret of this start is enough.
+    told = {"auth": oidc.streamlit(secrets.token_urlsafe(32))} if oidc else None
     server = uvicorn.Server(
         uvicorn.Config(
-            App(SCRIPT, middleware=[Middleware(SecurityHeaders), gate]),
+            App(SCRIPT, middleware=[Middleware(SecurityHeaders), gate], secrets=told),
             log_level="warning",
             access_log=False,
             server_header=False,

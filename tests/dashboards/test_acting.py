@@ -6,25 +6,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from llmtrace_collector.access import Scope
-from llmtrace_collector.access.register import Register
-from llmtrace_collector.folder import DataFolder
 from llmtrace_dashboards import access, collector, database
-from llmtrace_dashboards.collector import Collector, CollectorError
+from llmtrace_dashboards.collector import Collector
 from llmtrace_dashboards.panels import acting, rules
-from support.app import app_command
+from support.app import alerts, app_command
 from support.browser import page_on
-from support.services import Process, Stack, free_ports, stack_at
+from support.services import Process, Stack, free_ports
 from support.waiting import wait_for
-from watch.helpers import SECRET
-from watch.test_collector_killed import overspend
 
 from .test_app import run, said
 
@@ -32,37 +26,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HOSTILE = "**x** [a](http://evil.example) <img src=x onerror=alert(1)> $x$ :red[y]"
-
-
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
-    """A collector whose rule fires for the user alice, and the text of a key for `admin`."""
-    folder = tmp_path_factory.mktemp("acting")
-    (folder / "secret").write_text(SECRET)
-    (port,) = free_ports(1)  # nobody listens: whether a notice arrives is not what is asked here
-    (folder / "rules.yaml").write_text(
-        f"channels: {{webhook: {{url: 'http://127.0.0.1:{port}/', secret_file: secret}}}}\n"
-        "default_channel: webhook\n"
-        "rules: [{name: daily-cap, kind: spend, group_by: [user], window: 24h, limit_usd: 5}]\n"
-    )
-    with stack_at(folder) as stack:
-        stack.store()
-        options = ["--rules", str(folder / "rules.yaml"), "--notify-allow", "127.0.0.1", "--watch-interval", "0.2"]
-        stack.collector(*options)
-        stack.wait_migrated()
-        register = Register(DataFolder(stack.data))
-        _, key = register.create(name="app", project="default", scopes={Scope.ADMIN}, who="me")
-        overspend(stack)
-        asked = Collector.of(stack.http_url, key)
-        wait_for(lambda: [one for one in alerts(asked) if one["state"] == "firing"], what="the alert")
-        yield stack, key
-
-
-def alerts(asked: Collector) -> list[dict[str, Any]]:
-    try:
-        return list(asked.ask("GET", "alerts")["alerts"])
-    except CollectorError:
-        return []
 
 
 @pytest.fixture

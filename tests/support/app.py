@@ -7,6 +7,7 @@ from typing import Any
 
 from llmtrace_collector.database import Address, connect
 from llmtrace_collector.store.users import OWNER
+from llmtrace_dashboards.collector import Collector, CollectorError
 from support.seed import Seed
 from support.services import Stack
 
@@ -30,3 +31,11 @@ def owner(stack: Stack) -> Any:
     """A client with the store's key, before there is a database to be in."""
     key = (stack.data / "store.key").read_text()
     return connect(Address(host="127.0.0.1", port=stack.store_port, username=OWNER, password=key), database=None)
+
+
+def alerts(asked: Collector) -> list[dict[str, Any]]:
+    """Those that a collector knows; none while it has not begun to look."""
+    try:
+        return list(asked.ask("GET", "alerts")["alerts"])
+    except CollectorError:
+        return []

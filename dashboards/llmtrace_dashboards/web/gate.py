@@ -1,9 +1,10 @@
-"""The gate before all of the app: who does not know a token reaches the login page and the health answer alone.
+"""The gate before all of the app: who has not logged in reaches the login page and the health answer alone.
 
 Host not allowed, Origin another                403
 /_stcore/health                                 let through
 /login, /logout                                 answered here
-a session, or no token is asked for             let through; a WebSocket ends when its session does
+/login/start, /oauth2callback                   asked of Streamlit's login, where there is an OpenID provider; `lobby`
+a session, or nobody is asked                   let through; a WebSocket ends when its session does
 a page, from another site                       once more, as the strict cookie did not come with it
 a page                                          303 to /login
 all else: files, media, WebSockets              401; 403 for a WebSocket
@@ -13,29 +14,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from llmtrace_dashboards.access import COOKIE, LASTS_S, Attempts, Session, Sessions
-from llmtrace_dashboards.web import login
+from llmtrace_dashboards.oidc import Oidc
+from llmtrace_dashboards.web import lobby, login
+from llmtrace_dashboards.web.answers import answer, read_cookie, refuse, send_to, set_cookie
 
 HEALTH = "/_stcore/health"
 _MOST_BYTES = 4096
 _UNREAD = {"type": "websocket.disconnect", "code": 1008}
 
-Headers = Sequence[tuple[bytes, bytes]]
-
 
 class Gate:
     """ASGI middleware around the app."""
 
-    def __init__(self, app: Any, *, sessions: Sessions, attempts: Attempts, hosts: Sequence[str]) -> None:
+    def __init__(
+        self, app: Any, *, sessions: Sessions, attempts: Attempts, hosts: Sequence[str], oidc: Oidc | None = None
+    ) -> None:
         """`hosts`: the names the app answers to."""
         self._app = app
         self._sessions = sessions
         self._attempts = attempts
         self._hosts = frozenset(name.lower() for name in hosts)
+        self._lobby = lobby.Lobby(app, oidc=oidc, sessions=sessions) if oidc else None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Lets through, or answers."""
@@ -43,12 +46,15 @@ class Gate:
             await self._app(scope, receive, send)
             return
         found = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        cookie = _cookie(found.get(b"cookie", ""))
+        cookies = found.get(b"cookie", "")
+        cookie = read_cookie(cookies, COOKIE)
         session = self._sessions.find(cookie)
         if not self._is_ours(found):
-            await _refuse(scope, send, 403, b"This host or origin is not one the app answers to: see --allowed-host.\n")
+            await refuse(scope, send, 403, b"This host or origin is not one the app answers to: see --allowed-host.\n")
         elif scope["type"] == "http" and scope["path"] in {login.PATH, login.LEAVE}:
             await self._door(scope, receive, send, cookie)
+        elif self._lobby and _is_get(scope) and scope["path"] in lobby.PATHS:
+            await self._lobby.answer(scope, send, host=found.get(b"host", ""), cookies=cookies)
         elif not self._sessions.needed:
             await self._app(scope, receive, send)
         elif session and scope["type"] == "websocket":
@@ -72,18 +78,27 @@ class Gate:
     async def _door(self, scope: Any, receive: Any, send: Any, cookie: str) -> None:
         go_to = login.target(scope["query_string"])
         if scope["path"] == login.LEAVE and scope["method"] == "POST":
-            self._sessions.end(cookie)
-            await _answer(send, 303, headers=[(b"location", b"/login"), _set_cookie(scope, "", 0)])
+            await self._leave(scope, send, cookie)
         elif scope["path"] == login.LEAVE and scope["method"] in {"GET", "HEAD"}:
-            await _answer(send, 200, login.leaving())
+            await answer(send, 200, login.leaving())
         elif scope["method"] == "POST":
             await self._attempt(scope, receive, send, go_to)
         elif scope["method"] not in {"GET", "HEAD"}:
-            await _answer(send, 405)
+            await answer(send, 405)
         elif self._sessions.who(cookie):
-            await _answer(send, 303, headers=[(b"location", go_to.encode())])
+            await send_to(send, go_to)
         else:
-            await _answer(send, 200, login.page(go_to))
+            await answer(send, 200, self._page(go_to))
+
+    def _page(self, go_to: str, wrong: str = "") -> bytes:
+        return self._lobby.page(go_to, wrong) if self._lobby else login.page(go_to, wrong=wrong)
+
+    async def _leave(self, scope: Any, send: Any, cookie: str) -> None:
+        session = self._sessions.end(cookie)
+        if self._lobby:
+            await self._lobby.left(scope, send, session)
+        else:
+            await send_to(send, login.PATH, set_cookie(scope, COOKIE, "", 0))
 
     async def _attempt(self, scope: Any, receive: Any, send: Any, go_to: str) -> None:
         address = str((scope.get("client") or ("",))[0])
@@ -91,16 +106,15 @@ class Gate:
         if wait_s > 0:
             said = f"Too many wrong tokens. Try again in {wait_s:.0f} s."
             late = [(b"retry-after", str(int(wait_s) + 1).encode())]
-            await _answer(send, 429, login.page(go_to, wrong=said), headers=late)
+            await answer(send, 429, self._page(go_to, said), headers=late)
             return
         token = await _token(receive)
         person = self._sessions.person(token)
         if person is None:
             self._attempts.wrong(address)
-            await _answer(send, 401, login.page(go_to, wrong="This token is not known here."))
+            await answer(send, 401, self._page(go_to, "This token is not known here."))
             return
-        made = _set_cookie(scope, self._sessions.begin(person), LASTS_S)
-        await _answer(send, 303, headers=[(b"location", go_to.encode()), made])
+        await send_to(send, go_to, set_cookie(scope, COOKIE, self._sessions.begin(person), LASTS_S))
 
 
 def _until_over(receive: Any, session: Session, sessions: Sessions) -> Any:
@@ -120,30 +134,19 @@ def _until_over(receive: Any, session: Session, sessions: Sessions) -> Any:
     return receiving
 
 
+def _is_get(scope: Any) -> bool:
+    return (scope["type"], scope.get("method")) == ("http", "GET")
+
+
 async def _unknown(scope: Any, found: Mapping[bytes, str], send: Any) -> None:
     path = quote(scope["path"], safe="/")
     here = path + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
     if scope["type"] == "websocket" or scope["method"] != "GET" or "text/html" not in found.get(b"accept", ""):
-        await _refuse(scope, send, 401, b"Log in first.\n")
+        await refuse(scope, send, 401, b"Log in first.\n")
     elif found.get(b"sec-fetch-site", "") == "cross-site" and not path.startswith("//"):
-        await _answer(send, 200, login.again(here))
+        await answer(send, 200, login.again(here))
     else:
-        await _answer(send, 303, headers=[(b"location", f"{login.PATH}?next={quote(here, safe='')}".encode())])
-
-
-async def _refuse(scope: Any, send: Any, status: int, sentence: bytes) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
-    else:
-        await _answer(send, status, sentence, headers=[(b"content-type", b"text/plain; charset=utf-8")])
-
-
-async def _answer(send: Any, status: int, body: bytes = b"", *, headers: Headers = ()) -> None:
-    every = [(b"cache-control", b"no-store"), (b"content-length", str(len(body)).encode()), *headers]
-    if not any(name == b"content-type" for name, _ in headers):
-        every.append((b"content-type", b"text/html; charset=utf-8"))
-    await send({"type": "http.response.start", "status": status, "headers": every})
-    await send({"type": "http.response.body", "body": body})
+        await send_to(send, f"{login.PATH}?next={quote(here, safe='')}")
 
 
 async def _token(receive: Any) -> str:
@@ -157,16 +160,3 @@ async def _token(receive: Any) -> str:
     except ValueError:
         return ""
     return fields.get("token", [""])[0].strip()
-
-
-def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
-def _set_cookie(scope: Any, text: str, lasts_s: int) -> tuple[bytes, bytes]:
-    secure = "; Secure" if scope.get("scheme") in {"https", "wss"} else ""
-    return b"set-cookie", f"{COOKIE}={text}; Path=/; Max-Age={lasts_s}; HttpOnly; SameSite=Strict{secure}".encode()
