@@ -101,8 +101,9 @@ def checks(app: AppTest) -> dict[str, dict[str, str]]:
 def test_the_checks_have_the_figures_of_store_and_collector(known: tuple[Stack, Seed]) -> None:
     """What arrived, what was quarantined and why, how late, what is rolled up, delivered and priced."""
     stack, seed = known
-    found = checks(run("health"))
-    now_ms = clock.now_ms()
+    app = run("health")
+    found, now_ms = checks(app), clock.now_ms()
+    assert f"Quarantined: 2 in 24 h; {found['Quarantined']['advice']}" in said(app)
     assert found["Collector"] == {"state": "good", "figure": stack.http_url, "advice": "", "leads": ""}
     assert found["Accounts"]["figure"] == f"{SENT + 2} accepted, none missing"
     assert found["Log to store"]["figure"] == "nothing waits"
@@ -122,6 +123,7 @@ def test_the_checks_have_the_figures_of_store_and_collector(known: tuple[Stack, 
     assert (
         f"{outcomes.count('delivered')} delivered, {outcomes.count('failed')} failed" in (found["Deliveries"]["figure"])
     )
+    assert found["Deliveries"]["leads"] == "alerts?"
     assert stack.reader().command("SELECT version()") in found["Store"]["figure"]
 
 

@@ -142,7 +142,8 @@ def arriving(row: Mapping[str, Any], lately_ms: int, newest_ms: int | None, now_
     span_of = figures.duration(lately_ms * 1e6)
     if lately:
         a_minute = figures.rate(lately * 60_000 / lately_ms)
-        return Check(what="Arriving", state="good", figure=f"{a_minute} spans a minute, in the last {span_of}")
+        spans = "span" if a_minute == "1" else "spans"
+        return Check(what="Arriving", state="good", figure=f"{a_minute} {spans} a minute, in the last {span_of}")
     if newest_ms is None:
         advice = "no span has ever arrived: call llmtrace.instrument() in your application, then llmtrace doctor"
         return Check(what="Arriving", state="off", figure="nothing yet", advice=advice)

@@ -55,14 +55,20 @@ def checks(current: Current) -> None:
     bad = [check for check in found if check.state in {"warn", "error"}]
     if bad:
         colour, icon = ("red", "error") if any(check.state == "error" for check in bad) else ("orange", "warning")
-        names = ", ".join(check.what for check in bad)
-        st.markdown(f":{colour}[:material/{icon}: **{len(bad)} of {len(found)} need a look**] {names}")
+        need = "needs" if len(bad) == 1 else "need"
+        st.markdown(f":{colour}[:material/{icon}: **{len(bad)} of {len(found)} {need} a look**]")
+        # As text: a sentence may repeat what others wrote. A phone shows the table's last column only when scrolled.
+        st.text("\n".join(f"{check.what}: {_said(check)}" for check in bad))
     else:
         st.markdown(":green[:material/check_circle: **Nothing needs a look**]")
     table(_CHECKS, [_shown(check) for check in found], label="Checks", key="checks")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button("Check again", key="check_again", icon=":material/refresh:")
         st.caption(f"As of {figures.clock(now_ms, current.zone)} {current.zone_name}")
+
+
+def _said(check: Check) -> str:
+    return f"{check.figure}; {check.advice}" if check.advice else check.figure
 
 
 def _shown(check: Check) -> dict[str, Any]:
@@ -103,7 +109,10 @@ def _left_out(now_ms: int) -> list[Check]:
     return [
         _asked("Quarantined", lambda: health.quarantined(database.rows(queries.quarantined(now_ms)))),
         _asked("Rollups", lambda: health.rolled_up(database.rows(queries.rolled_up(now_ms))[0])),
-        _asked("Deliveries", lambda: health.delivered(database.rows(queries.delivered(now_ms)))),
+        replace(
+            _asked("Deliveries", lambda: health.delivered(database.rows(queries.delivered(now_ms)))),
+            leads=href("alerts", View(relative="24h")),
+        ),
     ]
 
 
