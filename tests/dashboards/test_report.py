@@ -8,7 +8,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -25,9 +25,14 @@ from hypothesis import strategies as st
 
 from llmtrace.cli import main
 from llmtrace_collector.schema.migrate import migrate
+from llmtrace_collector.store.users import OWNER
 from llmtrace_dashboards import database, figures
+from llmtrace_dashboards.cli import PASSWORD
 from llmtrace_dashboards.measures.month import month_of
 from llmtrace_dashboards.queries import compared, sources, spend, traces
+from llmtrace_dashboards.queries.query import Query
+from llmtrace_dashboards.report import asking
+from llmtrace_dashboards.report import page as draw
 from llmtrace_dashboards.report.asking import fired_of
 from llmtrace_dashboards.report.days import Days, between, last_week, week
 from llmtrace_dashboards.state import clock
@@ -67,7 +72,7 @@ class Weeks:
 
 
 @pytest.fixture(scope="module")
-def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
     with stack_at(tmp_path_factory.mktemp("weeks")) as stack:
         stack.store()
         client = owner(stack)
@@ -76,8 +81,14 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
         monday = today - timedelta(days=today.weekday())
         seed = seeded(monday)
         seed.insert(client)
-        database.use(database.Address(port=stack.store_port))
         yield Weeks(stack=stack, seed=seed, monday_ms=millis(monday))
+
+
+@pytest.fixture
+def weeks(stored: Weeks) -> Weeks:
+    """The same, as the store this process reads: as a stranger, like the app."""
+    database.use(database.Address(port=stored.stack.store_port))
+    return stored
 
 
 def seeded(monday: datetime) -> Seed:
@@ -178,9 +189,9 @@ class Read(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(weeks: Weeks) -> str:
+def page(stored: Weeks) -> str:
     """The last week as a program writes it, with links."""
-    done = program("report", "--app", APP, "--clickhouse", weeks.stack.store_url, **weeks.stack.environ)
+    done = program("report", "--app", APP, "--clickhouse", stored.stack.store_url, **stored.stack.environ)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -407,13 +418,42 @@ def test_too_many_spans_to_read_are_told_of_by_the_rollup(
     assert report(weeks) == 0
     read = Read.of(capsysbinary.readouterr().out.decode())
     exact = Read.of(page)
-    assert [read.cards[name] for name in ("Calls", "Spend, US$", "Error rate")] == [
-        exact.cards[name] for name in ("Calls", "Spend, US$", "Error rate")
-    ]
+    for name in ("Calls", "Spend, US$", "Error rate", "Quality"):
+        assert read.cards[name] == exact.cards[name]
     priced = [[line for line in of.table("Spend by model") if line[6] != "–"] for of in (read, exact)]
     assert priced[0] == priced[1] != []
     assert "From the rollup by hour: whole hours, and percentiles are estimates" in read.text
-    assert read.cards["Quality"] == "–"
+
+
+def test_what_takes_the_store_too_long_is_left_out_with_a_sentence(
+    weeks: Weeks, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
+) -> None:
+    """The owner may set limits: no answer of more than 90 rows, and those of spend by model and bucket are more."""
+    monkeypatch.setitem(Query.__init__.__kwdefaults__, "most_rows", 90)
+    monkeypatch.setenv(PASSWORD, (weeks.stack.data / "store.key").read_text())
+    assert report(weeks, "--user", OWNER) == 0
+    read = Read.of(capsysbinary.readouterr().out.decode())
+    assert "Spend over time: this took the store longer than is allowed, and is left out." in read.text
+    assert len(read.cards) == 6
+    assert read.table("Spend by model")
+
+
+def test_a_share_is_called_worse_only_beyond_chance(weeks: Weeks) -> None:
+    days = last_week(weeks.monday_ms + 1, UTC, "UTC")
+    found = asking.ask(days, "", weeks.monday_ms + 1)
+    now, before = (period.whole for period in (found.calls.now, found.calls.before))
+    assert now
+    assert before
+    usual = before["errors"] / before["calls"]
+
+    def said(rate: float) -> str:
+        whole = {**now, "errors": round(now["calls"] * rate)}
+        changed = replace(found, calls=replace(found.calls, now=replace(found.calls.now, whole=whole)))
+        return re.split("Error rate|Latency, p95", Read.of(draw.page(changed, "")).text)[1]
+
+    assert "worse" not in said(usual * 1.05)
+    assert "worse" in said(usual * 4)
+    assert "better" in said(0.0)
 
 
 def test_a_file_is_written_and_a_project_is_kept_to(weeks: Weeks, tmp_path: Path, capsys: Any) -> None:

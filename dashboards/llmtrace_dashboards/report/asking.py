@@ -63,8 +63,8 @@ def ask(days: Days, project: str, now_ms: int) -> Summary:
         days=days,
         view=view,
         now_ms=now_ms,
-        calls=_pair(calls_of(alone, window, spans), calls_of(alone, before, spans), later_ms),
-        waits=_pair(latencies_of(alone, window, spans), latencies_of(alone, before, spans), later_ms),
+        calls=_pair(*(_calls(alone, one, spans, asking) for one in (window, before)), later_ms=later_ms),
+        waits=_pair(latencies_of(alone, window, spans), latencies_of(alone, before, spans), later_ms=later_ms),
         charted=charted(window, source(view, window, spans)),
         waits_charted=charted(window, percentiles(view, window, spans)),
         from_hours=source(view, window, spans) is Source.HOURS,
@@ -83,7 +83,17 @@ def ask(days: Days, project: str, now_ms: int) -> Summary:
     )
 
 
-def _pair(now: Compared, then: Compared, later_ms: int) -> Compared:
+def _calls(view: View, window: Window, spans: int, asking: _Asking) -> Compared:
+    """With the quality of answers from spans where the rollup answers for all else: it does not know of it."""
+    found = calls_of(view, window, spans)
+    if found.now.whole is None or source(view, window, spans) is Source.RAW:
+        return found
+    exact = asking("Quality", lambda: calls_of(view, window, 0), found).now.whole or {}
+    judged = {key: exact.get(key) for key in ("answers", "faults")}
+    return replace(found, now=replace(found.now, whole={**found.now.whole, **judged}))
+
+
+def _pair(now: Compared, then: Compared, *, later_ms: int) -> Compared:
     moved = tuple({**row, "bucket_ms": int(row["bucket_ms"]) + later_ms} for row in then.now.buckets)
     return Compared(now=now.now, before=replace(then.now, buckets=moved))
 

@@ -139,7 +139,9 @@ def _seconds(row: Row, key: str) -> float:
 
 def dollars(value: float) -> str:
     """On an axis."""
-    return f"${figures.short(value)}" if value >= 1_000 else f"${value:.3g}" if value >= 1 else figures.money(value)
+    if value >= 1_000:
+        return f"${figures.short(value)}"
+    return f"${value:.3g}" if value >= 1 or not value else figures.money(value)
 
 
 def seconds(value: float) -> str:

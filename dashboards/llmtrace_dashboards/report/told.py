@@ -128,7 +128,7 @@ def _alerts(summary: Summary) -> Html:
     times, still = (sum(getattr(fired, key) for fired in summary.fired) for key in ("times", "still"))
     longest = max(summary.fired, key=lambda fired: fired.longest_ms)
     told = "An alert fired, " if times == 1 else f"Alerts fired {figures.count(times)} times; the longest, "
-    rest = f" {figures.count(still)} still fired at the end." if still else None
+    rest = f" {figures.plural(still, 'alert')} still fired at the end." if still else None
     return joined(told, name(longest.rule), f", lasted {figures.duration(longest.longest_ms * 1e6)}.", rest)
 
 
