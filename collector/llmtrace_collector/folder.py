@@ -9,6 +9,7 @@ DIR/
   turn.lock, pass.lock                           the gate between the writer and commands that need it to wait
   keys.json        API keys, hashed, mode 0600   keys.lock, audit.jsonl, audit.position  see `access`
   app.key          the app's key for changes, mode 0600        app-key.lock
+  dashboard-token  the token that lets into the app, mode 0600, where it can be reached by others
   logs/            what the services of `llmtrace up` print
   backups/         what `llmtrace backup create` took
 """

@@ -8,6 +8,10 @@ INGEST_KEY = "LLMTRACE_INGEST_KEY"
 ADMIN_KEY = "LLMTRACE_ADMIN_KEY"
 """The key with which the app asks for changes; only ever from the environment."""
 
+DASHBOARD_TOKEN = "LLMTRACE_DASHBOARD_TOKEN"  # noqa: S105 - a name
+OIDC = "LLMTRACE_OIDC"
+"""Where one of both is set, the app lets people in by it."""
+
 CLICKHOUSE_PASSWORD = "LLMTRACE_CLICKHOUSE_PASSWORD"  # noqa: S105 - a name
 """The password of the ClickHouse server, for the services: others can see their command lines."""
 

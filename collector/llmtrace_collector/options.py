@@ -125,6 +125,20 @@ OPTIONS = (
         help="the embedded store answers nobody without a key; else whoever is on this machine reads every project",
     ),
     Option(name="dashboard_port", kind=int, default=8501, help="the app"),
+    Option(
+        name="dashboard_host",
+        kind=str,
+        default="127.0.0.1",
+        value="ADDRESS",
+        help="address for the app; on another than loopback people log in, if by nothing else by a token that is made",
+    ),
+    Option(
+        name="dashboard_names",
+        kind=str,
+        default="",
+        value="NAMES",
+        help="host names people open the app under, separated by commas",
+    ),
     Option(name="no_dashboard", kind=bool, default=False, help="do not start the app"),
     Option(name="receivers", kind=int, default=1, value="N", help="processes that receive spans on the same ports"),
     Option(
@@ -197,6 +211,8 @@ class Options:
     store_port: int
     require_read_key: bool
     dashboard_port: int
+    dashboard_host: str
+    dashboard_names: str
     no_dashboard: bool
     receivers: int
     wal_quota_mib: int

@@ -21,6 +21,8 @@ from support.waiting import wait_for
 from watch.helpers import SECRET
 from watch.test_collector_killed import overspend
 
+from .test_access import ask
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -136,6 +138,24 @@ def test_a_revoked_key_is_told_at_the_start_and_an_empty_one_given_is_left_so(tm
         stack.environ["LLMTRACE_ADMIN_KEY"] = ""
         assert stack.up().stop() == 0
         assert not (stack.data / "app.key").exists()
+
+
+def test_where_others_reach_the_app_of_up_it_makes_a_token_in_the_data_folder(tmp_path: Path) -> None:
+    """One line names the file; under a name that was given, the token in it lets in."""
+    with stack_at(tmp_path) as stack:
+        up = stack.up("--dashboard-host", "0.0.0.0", "--dashboard-names", "llmtrace.example.org, other.example.org")
+        kept = stack.data / "dashboard-token"
+        assert f":{stack.dashboard_port}  open this in a browser; log in with the token in {kept}" in up.output
+        assert kept.stat().st_mode & 0o777 == 0o600
+        token = kept.read_text().strip()
+        assert ask(stack.dashboard_url, "/traces").status == 401
+        host = f"other.example.org:{stack.dashboard_port}"
+        answer = ask(stack.dashboard_url, "/login", method="POST", body=f"token={token}", Host=host)
+        assert answer.status == 303
+        assert ask(stack.dashboard_url, "/login", Host="evil.example").status == 403
+        assert token not in command_lines()
+        assert up.stop() == 0
+        assert token not in up.output + (stack.data / "logs" / "dashboard.log").read_text()
 
 
 def test_over_tls_the_app_knows_its_collector_by_its_certificate_alone(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ from llmtrace_collector.database import DATABASE_VARIABLE, Address
 from llmtrace_collector.doors import Reach, guard_of
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.folder import DataFolder, made
-from llmtrace_collector.names import ADMIN_KEY, CLICKHOUSE_PASSWORD
+from llmtrace_collector.names import ADMIN_KEY, CLICKHOUSE_PASSWORD, DASHBOARD_TOKEN, OIDC
 from llmtrace_collector.options import Options, parse
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.redacting import changer
 from llmtrace_collector.schema.cluster import check_cluster
+from llmtrace_collector.serving import is_loopback
 from llmtrace_collector.store.users import READER, everything_key
 from llmtrace_collector.supervisor import Service, Supervisor
 from llmtrace_collector.tls import Tls
@@ -119,7 +120,7 @@ def _collector(options: Options, reach: Reach, data: Path, watch_interval_s: flo
     arguments += ["--status-port", str(options.status_port)] if reach.tls.cert else []
     scheme = "https" if reach.tls.cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
-    near = _near(options)
+    near = _near(options.host)
     return Service(
         name="collector",
         module="llmtrace_collector",
@@ -146,10 +147,14 @@ def _cluster(options: Options) -> list[str]:
     return ["--cluster", check_cluster(options.cluster)] if options.cluster else []
 
 
-def _near(options: Options) -> str:
-    """The host under which this machine reaches the collector."""
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    return "127.0.0.1" if options.host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+def _near(listening_on: str) -> str:
+    """The host under which this machine reaches what listens there."""
+    host = _in_url(listening_on)
+    return "127.0.0.1" if listening_on in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _dashboard(options: Options, reach: Reach, folder: DataFolder) -> Service:
@@ -160,17 +165,28 @@ def _dashboard(options: Options, reach: Reach, folder: DataFolder) -> Service:
             arguments += ["--user", READER]
             environ = {CLICKHOUSE_PASSWORD: everything_key(folder.store_key())}
     scheme = "https" if reach.tls.cert else "http"
-    arguments = [*arguments, "--collector", f"{scheme}://{_near(options)}:{options.http_port}"]
+    arguments = [*arguments, "--collector", f"{scheme}://{_near(options.host)}:{options.http_port}"]
     if reach.tls.cert:
         arguments += ["--collector-cert", str(reach.tls.cert)]
+    host, port = options.dashboard_host, options.dashboard_port
+    arguments += [
+        word for name in options.dashboard_names.split(",") if name for word in ("--allowed-host", name.strip())
+    ]
+    by_token = not (is_loopback(host) or os.environ.get(DASHBOARD_TOKEN) or os.environ.get(OIDC))
+    token_file = folder.path / "dashboard-token"
     return Service(
         name="dashboard",
         module="llmtrace_dashboards",
-        arguments=[*arguments, "--host", "127.0.0.1", "--port", str(options.dashboard_port)],
+        arguments=[
+            *arguments,
+            *("--host", host, "--port", str(port)),
+            *(["--token-file", str(token_file)] if by_token else []),
+        ],
         environ={**environ, **_admin_key(reach, folder)},
-        health_url=f"{options.dashboard_url}/_stcore/health",
+        health_url=f"http://{_near(host)}:{port}/_stcore/health",
         echoes=False,
-        shown=f"{options.dashboard_url}  open this in a browser",
+        shown=f"http://{_in_url(host)}:{port}  open this in a browser"
+        + (f"; log in with the token in {token_file}" if by_token else ""),
     )
 
 
