@@ -108,6 +108,15 @@ def test_what_cannot_be_told_apart_is_refused_in_a_sentence(store: Stack, expres
     assert "is not given in Native to this client; select it with toString(...)" in refused.value.read().decode()
 
 
+def test_a_type_as_deep_as_nobody_needs_and_more_text_than_anybody_reads_are_refused(store: Stack) -> None:
+    deep = "Array(" * 60 + "UInt8" + ")" * 60
+    much = ", ".join(f"'' AS c{n}" for n in range(5)) + " FROM numbers(4500000)"
+    for sql, why in ((f"CAST([], '{deep}') AS x", "Array(Array("), (much, "ask for fewer rows")):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            send(store.store_url, f"SELECT {sql}", form="Native")
+        assert why in refused.value.read().decode()
+
+
 def test_other_clients_and_other_formats_are_answered_as_before(store: Stack) -> None:
     unframed = b"\x01\x01\x011\x05UInt8\x01"
     assert send(store.store_url, "SELECT 1", form="Native", client_protocol_version="54405") == unframed

@@ -143,8 +143,4 @@ class Lanes:
 
 
 def _framed(answer: Answer) -> Answer:
-    try:
-        return replace(answer, body=native.framed(answer.body))
-    except native.UnknownTypeError as error:
-        sentence = f"a column of the type {error} is not given in Native to this client; select it with toString(...)"
-        raise ClickHouseError(50, "UNKNOWN_TYPE", sentence, status=400) from None
+    return replace(answer, body=native.framed(answer.body))

@@ -18,6 +18,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from llmtrace_collector.store.refusals import ClickHouseError
+
 FRAMED_FROM = 54454
 """DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION in ClickHouse's Protocol.h."""
 
@@ -37,15 +39,18 @@ _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[(),]|[^'`(),]+")
 _ELEMENT_NAME = re.compile(r"(?:`(?:[^`\\]|\\.)*`|[A-Za-z_]\w*) (?=[A-Z])")
 
 
-class UnknownTypeError(Exception):
-    """The data of a column cannot be told from what follows."""
+_MOST_TEXTS = 20_000_000
+"""Each is passed over by hand: so many take a second."""
+
+_DEEPEST = 50
+"""A type of more brackets within each other is not read."""
 
 
 def framed(body: bytes) -> bytes:
     """The blocks of `body`, each with its info, and each column with its byte.
 
     Raises:
-        UnknownTypeError: with the type.
+        ClickHouseError: a column's end cannot be told, or there is too much to pass over.
     """
     reader = _Reader(body)
     pieces: list[bytes] = []
@@ -70,6 +75,8 @@ def framed(body: bytes) -> bytes:
 class _Reader:
     body: bytes
     at: int = 0
+    texts: int = 0
+    """That were passed over."""
 
     def number(self) -> int:
         """A varint."""
@@ -93,14 +100,15 @@ class _Reader:
 
     def column(self, kind: str, rows: int) -> None:
         """Passes over a column: what its dictionaries begin with, then its data."""
+        if kind.count("(") > _DEEPEST and _depth(kind) > _DEEPEST:
+            raise _unknown(f"{kind[:40]}...")
         self.at += 8 * _dictionaries(kind)
         self._data(kind, rows)
 
     def _data(self, kind: str, rows: int) -> None:
         name, arguments = _parsed(kind)
         if name == "String":
-            for _ in range(rows):
-                self.text()
+            self._pass_texts(rows)
         elif name == "Nullable":
             self.at += rows
             self._data(arguments[0], rows)
@@ -115,6 +123,22 @@ class _Reader:
             self._data(arguments[-1], rows)
         else:
             self.at += rows * _width(kind, name, arguments)
+
+    def _pass_texts(self, rows: int) -> None:
+        self.texts += rows
+        if self.texts > _MOST_TEXTS:
+            sentence = f"more than {_MOST_TEXTS:,} texts are not given in Native to this client; ask for fewer rows"
+            raise ClickHouseError(396, "TOO_MANY_ROWS_OR_BYTES", sentence, status=400)
+        body, at = self.body, self.at
+        for _ in range(rows):
+            size = body[at]
+            if size < 0x80:
+                at += 1 + size
+            else:
+                self.at = at
+                self.text()
+                at = self.at
+        self.at = at
 
     def _many(self, elements: list[str], rows: int, *, named: bool) -> None:
         self.at += 8 * max(rows - 1, 0)
@@ -142,8 +166,21 @@ def _width(kind: str, name: str, arguments: list[str]) -> int:
         return 8
     width = _WIDTHS.get("Tuple()" if name == "Tuple" else name)
     if width is None:
-        raise UnknownTypeError(kind)
+        raise _unknown(kind)
     return width
+
+
+def _unknown(kind: str) -> ClickHouseError:
+    sentence = f"a column of the type {kind} is not given in Native to this client; select it with toString(...)"
+    return ClickHouseError(50, "UNKNOWN_TYPE", sentence, status=400)
+
+
+def _depth(kind: str) -> int:
+    depth = deepest = 0
+    for part in _TOKEN.findall(kind):
+        depth += (part == "(") - (part == ")")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _dictionaries(kind: str) -> int:
