@@ -89,7 +89,7 @@ def test_counts_by_value_are_those_of_the_matching_spans(store: Seeded) -> None:
         assert found
         assert all(counted[value] == spans for value, spans in found.items())
     for row in rows:
-        narrowed = narrow.with_value(View(model=("gpt-5",)), row["word"], row["value"])
+        narrowed = View(model=("gpt-5",)).only(row["word"], row["value"])
         assert narrowed is not None
         again = database.rows(traces.facets(narrowed, window))
         assert {r["value"]: r["spans"] for r in again if r["word"] == row["word"]} == {row["value"]: row["spans"]}
@@ -100,7 +100,7 @@ def test_counts_by_value_are_those_of_the_matching_spans(store: Seeded) -> None:
 )
 def test_any_value_can_be_narrowed_to(word: str, value: str) -> None:
     """It comes back as exactly that value, unless it has characters that no filter can have."""
-    view = narrow.with_value(View(), word, value)
+    view = View().only(word, value)
     if view is None:
         assert not value.isprintable()
         return

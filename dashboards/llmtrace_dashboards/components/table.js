@@ -22,9 +22,9 @@ function cell(column, value, most) {
     holder.append(mark);
   }
   const text = document.createElement("span");
-  text.textContent = item.text;
+  text.textContent = item.text && !String(item.text).trim() ? "(blank)" : item.text;
   text.dir = "auto";
-  if (column.kind === "clip") { text.className = "clip"; text.title = item.text; }
+  if (column.kind === "clip" || column.kind === "wrap") { text.className = column.kind; text.title = item.text; }
   if (item.muted) text.classList.add("muted");
   holder.append(text);
   if (column.kind === "bar") {

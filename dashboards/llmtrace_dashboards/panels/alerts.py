@@ -32,7 +32,7 @@ _CURRENT = (
     Column(key="limit", label="Limit", align="end"),
     Column(key="window", label="Window", align="end"),
     Column(key="since", label="Since"),
-    Column(key="reason", label="Because"),
+    Column(key="reason", label="Because", kind="clip"),
     Column(key="said", label="What is known", kind="wrap"),
     Column(key="link", label="Behind it"),
 )
@@ -136,8 +136,11 @@ def _event(event: Event, current: Current) -> dict[str, Any]:
 
 
 def group(event: Event, shown: Any) -> str:
-    """The values of the group, each as `shown` writes it."""
-    return ", ".join(f"{name} {shown(value or '(none)')}" for name, value in sorted(event["group_values"].items()))
+    """The values of the group, each as `shown` writes it, and their names where they are no plain words."""
+    return ", ".join(
+        f"{name if name.replace('_', '').isalnum() else shown(name)} {shown(value or '(none)')}"
+        for name, value in sorted(event["group_values"].items())
+    )
 
 
 def state(event: Event) -> Any:

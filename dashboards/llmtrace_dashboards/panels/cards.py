@@ -104,7 +104,7 @@ def page_of_quality() -> bool:
 
 def asking(view: View, more: str) -> View:
     """The view narrowed by `more`, too."""
-    return view.asking(f"{view.everything} {more}")
+    return view.also(more)
 
 
 def _against(found: Compared, part: str, whole: str, *, rest: bool = False) -> str | None:
@@ -141,13 +141,14 @@ def draw(current: Current, only: Sequence[str] = ()) -> None:
 
 
 def _card(card: Card, number: int, *, compares: bool, links: bool) -> None:
+    moved = card.change is not None and not card.change.startswith("±")
     with st.container(border=True, gap=None, key=f"card_{number}"):
         st.metric(
             card.label,
             card.value,
             (card.change or "no earlier figure") if compares and card.value != _NOTHING else None,
-            delta_color=card.good if card.change else "off",
-            delta_arrow="auto" if card.change else "off",
+            delta_color=card.good if moved else "off",
+            delta_arrow="auto" if moved else "off",
             chart_data=list(card.points) if len(card.points) > 1 else None,
             chart_type="line",
         )

@@ -14,7 +14,6 @@ from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.measures.shift import FEWEST, Shift, numbers, values
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.narrow import with_value
 from llmtrace_dashboards.panels.navigation import href, page
 from llmtrace_dashboards.panels.quality import earlier
 from llmtrace_dashboards.queries import quality as queries
@@ -180,13 +179,13 @@ def bars(feature: Feature) -> list[dict[str, Any]]:
 
 def narrowed(view: View, feature: Feature, step: Any) -> View | None:
     """Exactly the calls of a step; None: no filter can say it."""
-    view = view.asking(f"{view.everything} is:call is:ok")
+    view = view.also("is:call is:ok")
     if not feature.is_number:
-        return with_value(view, feature.word, step)
+        return view.only(feature.word, step)
     if step == queries.NOTHING:
-        return view.asking(f"{view.everything} {feature.word}<=0")
+        return view.also(f"{feature.word}<=0")
     low, high = (2.0 ** ((step + more) / queries.STEPS) for more in (0, 1))
-    return view.asking(f"{view.everything} {feature.word}>={low:.9g} {feature.word}<{high:.9g}")
+    return view.also(f"{feature.word}>={low:.9g} {feature.word}<{high:.9g}")
 
 
 def _label(feature: Feature, step: Any, *, whole: bool = False) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from llmtrace.filters import Term, Value, render
 from llmtrace.shares import FALSE_CLAIMS, Finding, Share, Totals, explain
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.plain import code
@@ -100,10 +99,10 @@ def box(current: Current, drawn: Box) -> None:
 
 
 def _row(one: Finding, current: Current, drawn: Box) -> dict[str, Any]:
-    to = href("traces", _inside(_with(current.view, one, negated=False), drawn))
+    to = current.view.only(one.attribute, one.value)
     return {
         "what": one.attribute.replace("_", " "),
-        "value": cell(one.value, href=to),
+        "value": cell(one.value, href=href("traces", _inside(to, drawn)) if to else ""),
         "share": cell(figures.percent(one.share), size=one.share),
         "rest": cell(figures.percent(one.compared), size=one.compared),
         "more": f"+{figures.percent(one.effect)}",
@@ -119,9 +118,10 @@ def _ways(current: Current, drawn: Box, found: Sequence[Finding]) -> None:
         kept = replace(current.view, window=current.window)
         if found:
             for label, negated, icon in (("Keep only", False, "filter_alt"), ("Exclude", True, "filter_alt_off")):
+                to = kept.only(found[0].attribute, found[0].value, negated=negated)
                 named = f"{label} {code(found[0].value, most=30)}"
-                if st.button(named, icon=f":material/{icon}:", key=f"explain_{label}"):
-                    _go(_with(kept, found[0], negated=negated))
+                if to and st.button(named, icon=f":material/{icon}:", key=f"explain_{label}"):
+                    _go(to)
         if st.button("Clear the box", icon=":material/close:", key="clear_box", type="tertiary"):
             _go(replace(here()[0], sel=""))
 
@@ -132,12 +132,6 @@ def _go(view: View) -> None:
     st.rerun()
 
 
-def _with(view: View, one: Finding, *, negated: bool) -> View:
-    """The view with a finding's value as a further term."""
-    term = Term(word=one.attribute, values=(Value(text=one.value),), negated=negated)
-    return view.asking(f"{view.everything} {render([term])}")
-
-
 def _inside(view: View, drawn: Box) -> View:
     """Exactly the calls of the box."""
-    return replace(view.asking(f"{view.everything} {drawn.terms}"), window=drawn.window, sel="", live=False)
+    return replace(view.also(drawn.terms), window=drawn.window, sel="", live=False)

@@ -12,7 +12,6 @@ from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels import compared
 from llmtrace_dashboards.panels.current import Current
-from llmtrace_dashboards.panels.narrow import with_value
 from llmtrace_dashboards.panels.navigation import href
 from llmtrace_dashboards.queries import overview as queries
 from llmtrace_dashboards.state.view import View
@@ -97,7 +96,7 @@ def _narrowed(view: View, row: Row) -> View | None:
     found: View | None = view
     for word in _WORDS:
         if found and row[word]:
-            found = with_value(found, word, row[word])
+            found = found.only(word, row[word])
     return found
 
 

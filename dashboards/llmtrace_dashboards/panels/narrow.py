@@ -44,15 +44,6 @@ def asked(view: View, text: str) -> View:
     return view.narrowed(**dict.fromkeys(FILTERS, ())).asking(text)
 
 
-def with_value(view: View, word: str, value: str) -> View | None:
-    """The view narrowed to spans that have `value` for `word` too; None: no filter can say it, as it is no text."""
-    term = grammar.Term(word=word, values=(grammar.Value(text=value),))
-    try:
-        return asked(view, f"{view.everything} {grammar.render([term])}")
-    except grammar.FilterError:
-        return None
-
-
 def filter_box(current: Current) -> None:
     """All filters as one text of the grammar; what is no filter gets a sentence and changes nothing."""
     wrong: str = st.session_state.pop("filter_wrong", "")
@@ -132,7 +123,7 @@ def facets(current: Current) -> None:
 
 
 def _value(row: Mapping[str, Any], current: Current) -> dict[str, Any]:
-    to = with_value(current.pinned, row["word"], row["value"])
+    to = current.pinned.only(row["word"], row["value"])
     return {
         "value": cell(row["value"], href=href("traces", to) if to else ""),
         "spans": figures.count(int(row["spans"])),

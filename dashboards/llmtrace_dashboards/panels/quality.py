@@ -131,7 +131,7 @@ def _sign(sign: Sign, now: Sequence[Row], then: Sequence[Row], new: Sequence[Row
         key=f"chart_{sign.key}",
         width="stretch",
     )
-    to = current.pinned.asking(f"{current.view.everything} {sign.terms} is:call")
+    to = current.pinned.also(f"{sign.terms} is:call")
     st.page_link(page("traces"), label="These answers", icon=":material/arrow_forward:", query_params=_spans(to))
 
 
@@ -162,13 +162,9 @@ def verdicts(current: Current) -> None:
     for row in rows:
         counts[row["what"]] = counts.get(row["what"], 0) + int(row["calls"])
     for what, calls in sorted(counts.items(), key=lambda item: -item[1])[:6]:
-        to = current.pinned.asking(f'{current.view.everything} guard:"{_quoted(what)}"')
+        to = current.pinned.only("guard", what) or current.pinned
         label = f"{code(what)} {figures.plural(calls, 'call')}"
         st.page_link(page("traces"), label=label, icon=":material/shield:", query_params=_spans(to))
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def judgements(current: Current) -> None:

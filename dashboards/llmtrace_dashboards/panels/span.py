@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from llmtrace import semconv
-from llmtrace.filters import Term, Value, render
 from llmtrace_dashboards import database, figures
 from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.components.transcript import document
@@ -63,10 +62,11 @@ def ranked(rank: Mapping[str, Any]) -> str:
 def alike(span: Span, view: View) -> View:
     """The spans of its name and model in the hours around it that took about as long."""
     seconds = int(span["duration_ns"]) / 1e9
-    terms = [Term(word=word, values=(Value(text=span[word]),)) for word in ("name", "model") if span[word]]
     about = f"latency>={seconds * (1 - _ALIKE):.6g} latency<={seconds * (1 + _ALIKE):.6g}"
-    view = View(project=span["project"], tz=view.tz, grain="span", window=queries.around(span))
-    return view.asking(f"{render(terms)} {about}")
+    view = View(project=span["project"], tz=view.tz, grain="span", window=queries.around(span)).also(about)
+    for word in ("name", "model"):
+        view = (view.only(word, span[word]) if span[word] else None) or view
+    return view
 
 
 def scores(span: Span, names: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What can be taken away of a panel: its charts as a picture, the rows behind it as a file, its SQL."""
+"""What can be taken away of a panel: the rows behind it as a file, and its SQL. A chart has a PNG in its toolbar."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import streamlit as st
 
 from llmtrace_dashboards import database
-from llmtrace_dashboards.components.picture import picture
 from llmtrace_dashboards.components.plain import code
 from llmtrace_dashboards.exports import as_csv, as_parquet
 from llmtrace_dashboards.queries.query import Query
@@ -29,7 +28,6 @@ def menu(asked: Sequence[Query], key: str, title: str) -> None:
         return
     with opener:
         st.markdown(f"**{title}**")
-        picture(f"panel_{key}", f"llmtrace-{key}.png")
         for number, query in enumerate(_different(asked)[:_MOST]):
             _rows(query, f"{key}_{number}")
 

@@ -106,11 +106,19 @@ class View:
         """
         return _settled(replace(self, before="", q=""), grammar.parse(text))
 
-    def only(self, word: str, value: str) -> View | None:
-        """The same view of what has this value of a word of the grammar, too; None: no filter can say the value."""
-        term = grammar.render([grammar.Term(word=word, values=(grammar.Value(text=value),))])
+    def also(self, text: str) -> View:
+        """The same view narrowed by `text` too, on its first page.
+
+        Raises:
+            FilterError: `text` is no filter.
+        """
+        return self.narrowed(**dict.fromkeys(FILTERS, ())).asking(f"{self.everything} {text}")
+
+    def only(self, word: str, value: str, *, negated: bool = False) -> View | None:
+        """The same view of what has, or has not, this value of a word of the grammar; None: no filter can say it."""
+        term = grammar.Term(word=word, values=(grammar.Value(text=value),), negated=negated)
         try:
-            return self.asking(f"{self.everything} {term}")
+            return self.also(grammar.render([term]))
         except grammar.FilterError:
             return None
 
