@@ -117,12 +117,16 @@ def test_what_explains_an_alert_is_text_whatever_it_holds(store: Seeded) -> None
         "expected_low": 0.01,
         "expected_high": 0.05,
     }
-    owner(store.stack).insert("llmtrace.alert_events", [list(row.values())], list(row))
-    said = opened("evt_hostile")
+    client = owner(store.stack)
+    client.insert("llmtrace.alert_events", [list(row.values())], list(row))
+    try:
+        said = opened("evt_hostile")
+        (event,) = database.rows(queries.alert("evt_hostile", store.now_ms))
+    finally:  # others count what is in this store
+        client.command("DELETE FROM llmtrace.alert_events WHERE event_id = 'evt_hostile'")
     assert "Expected 1 % to 5 %" in said
     assert f"`{HOSTILE[1]}`" in said
     assert "The calls of that time are no longer kept" in said
-    (event,) = database.rows(queries.alert("evt_hostile", store.now_ms))
     assert alert.attributes(event) == named
     assert alert.runbook(event["runbook"]) == ""
 
