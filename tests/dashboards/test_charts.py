@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import altair as alt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,8 +47,9 @@ def test_a_spec_is_valid_and_finite(draw: Any, palette: Palette) -> None:
     @settings(max_examples=10, deadline=None)
     @given(rows(), st.sampled_from(sorted(RELATIVE)))
     def holds(found: list[dict[str, Any]], relative: str) -> None:
-        spec = draw(found, ending_at(NOW_MS, relative), BERLIN, palette).to_dict()
+        spec = draw(found, ending_at(NOW_MS, relative), BERLIN, palette)
         json.dumps(spec, allow_nan=False)
+        alt.LayerChart.from_dict(spec)
 
     holds()
 
@@ -55,10 +57,10 @@ def test_a_spec_is_valid_and_finite(draw: Any, palette: Palette) -> None:
 def test_the_bars_of_a_bucket_stack_to_its_calls() -> None:
     window = ending_at(NOW_MS, "24h")
     row = {"bucket_ms": NOW_MS // window.bucket_ms * window.bucket_ms, "errors": 2, "calls": 7}
-    spec = series.calls([row], window, BERLIN, LIGHT).to_dict()
-    ((ok, failed),) = spec["datasets"].values()
+    spec = series.calls([row], window, BERLIN, LIGHT)
+    ok, failed = spec["datasets"]["bars"]
     assert (failed["low"], failed["high"], ok["low"], ok["high"]) == (0, 2, 2, 7)
 
 
 def test_no_rows_make_no_broken_axis() -> None:
-    json.dumps(series.latency([], ending_at(NOW_MS, "1h"), BERLIN, LIGHT).to_dict(), allow_nan=False)
+    json.dumps(series.latency([], ending_at(NOW_MS, "1h"), BERLIN, LIGHT), allow_nan=False)

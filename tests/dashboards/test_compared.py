@@ -6,6 +6,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
+import altair as alt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,11 +108,12 @@ def test_what_is_compared_with_is_a_dashed_line(store: Seeded, palette: Any) -> 
     rows = [row for query in compared.latencies(View(), window) for row in database.rows(query)]
     quick = panels.of(rows, window.length_ms)
     for drawn in (charts.calls, charts.spend):
-        assert "strokeDash" in str(
-            drawn(found.now.buckets, window, UTC, palette, before=found.before.buckets).to_dict()
-        )
-        assert "strokeDash" not in str(drawn(found.now.buckets, window, UTC, palette).to_dict())
-    with_before = charts.latency(quick.now.buckets, window, UTC, palette, before=quick.before.buckets).to_dict()
+        spec = drawn(found.now.buckets, window, UTC, palette, before=found.before.buckets)
+        alt.LayerChart.from_dict(spec)
+        assert "strokeDash" in str(spec)
+        assert "strokeDash" not in str(drawn(found.now.buckets, window, UTC, palette))
+    with_before = charts.latency(quick.now.buckets, window, UTC, palette, before=quick.before.buckets)
+    alt.LayerChart.from_dict(with_before)
     assert "strokeDash" in str(with_before)
     assert "'then'" not in str(with_before), "a word that Vega refuses as a field"
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import altair as alt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +75,9 @@ def test_a_heatmap_has_every_call_in_its_place(store: Seeded, figure: str) -> No
     # A value at the very edge of a step may fall to either side.
     assert sum((truth - found).values()) <= 2
     for palette in (LIGHT, DARK):
-        charts.heatmap(rows, figure, drawn, UTC, palette, steps=latency.STEPS, box=_slow(store)).to_dict()
+        alt.LayerChart.from_dict(
+            charts.heatmap(rows, figure, drawn, UTC, palette, steps=latency.STEPS, box=_slow(store))
+        )
 
 
 def test_the_heatmap_of_many_calls_is_that_of_the_rollup(store: Seeded) -> None:
@@ -136,7 +139,7 @@ def test_failed_calls_are_counted_by_type(store: Seeded) -> None:
     rows = database.rows(latency.errors(View(), window, ()))
     failed = [c for c in store.seed.calls(window.start_ms, window.end_ms) if c["status_code"] == "ERROR"]
     assert sum(row["calls"] for row in rows) == len(failed)
-    charts.failures(rows, sorted({row["what"] for row in rows}), window, UTC, DARK).to_dict()
+    alt.LayerChart.from_dict(charts.failures(rows, sorted({row["what"] for row in rows}), window, UTC, DARK))
 
 
 @pytest.mark.browser

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import altair as alt
 import pytest
 
 from llmtrace_dashboards import database
@@ -49,7 +50,7 @@ def test_over_time_the_dearest_stand_apart_and_the_rest_together(store: Seeded) 
     whole = database.rows(spend.by_group(View(), window, "model"))
     assert sum(row["cost_usd"] or 0 for row in rows) == sum(row["cost_usd"] or 0 for row in whole)
     for palette in (LIGHT, DARK):
-        charts.stacked(rows, ["gpt-5", spend.REST], window, UTC, palette).to_dict()
+        alt.LayerChart.from_dict(charts.stacked(rows, ["gpt-5", spend.REST], window, UTC, palette))
 
 
 @pytest.mark.parametrize("by", ["model", "provider", "project", "service", "environment"])

@@ -1,6 +1,7 @@
 """Charts over time.
 
-Instants are shifted to the reader's zone and labelled as UTC, so that the axis does not depend on the browser.
+Instants are shifted to the reader's zone and labelled as UTC, so that the axis does not depend on the browser. Rows are
+put into a specification when it is complete: Altair copies whatever a chart holds at every step of making it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,28 @@ import_module("pandas")  # Altair looks at it: half loaded, by another session's
 HEIGHT = 180
 STRIP = 90
 Rows = Sequence[Mapping[str, Any]]
+Spec = dict[str, Any]
+"""A chart of Vega-Lite 6, with its rows in `datasets`. Source: https://vega.github.io/vega-lite/docs/spec.html."""
 
 
-def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> Spec:
     """Bars of calls per bucket, the failed part in the error colour, at the bottom where it can be compared.
 
     `before` are the rows of what is compared with, moved to this window: a dashed line.
     """
+    values, bars = _calls(rows, window, zone, palette)
+    return _over(bars, values, _before(before, "calls", figures.count, window, zone), (window, zone, palette))
+
+
+def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> Spec:
+    """The same, low; a range of time can be drawn on it, named `range`."""
+    values, bars = _calls(rows, window, zone, palette)
+    brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
+    drawn = alt.selection_interval(name="range", encodings=["x"], mark=brush)
+    return finish([bars.add_params(drawn)], palette, {"bars": values}, height=STRIP)
+
+
+def _calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> tuple[list[dict[str, Any]], Any]:
     values: list[dict[str, Any]] = []
     for row in rows:
         errors, every = int(row["errors"]), int(row["calls"])
@@ -40,22 +56,11 @@ def calls(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before:
     colours = alt.Scale(domain=["OK", "Errors"], range=[palette.categories[0], palette.error])
     color = alt.Color("kind:N", scale=colours, legend=_legend(palette))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
-    bars = _bars(values, color, axis, time_axis("start", window, zone), palette).encode(
-        tooltip=tooltip("calls", "failed")
-    )
-    return finish(alt.layer(bars, *_dashed(before, "calls", figures.count, (window, zone, palette))), palette)
+    bars = _bars(color, axis, time_axis("start", window, zone), palette)
+    return values, bars.encode(tooltip=tooltip("calls", "failed"))
 
 
-def strip(rows: Rows, window: Window, zone: tzinfo, palette: Palette) -> alt.LayerChart:
-    """The same, low; a range of time can be drawn on it, named `range`."""
-    chart = calls(rows, window, zone, palette)
-    brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
-    drawn = alt.selection_interval(name="range", encodings=["x"], mark=brush)
-    made: alt.LayerChart = chart.properties(height=STRIP).add_params(drawn)
-    return made
-
-
-def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> Spec:
     """Bars of dollars per bucket, and `before` as a dashed line."""
     values = [
         place(row, window, zone)
@@ -68,14 +73,14 @@ def spend(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before:
         for row in rows
     ]
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
-    bars = _bars(values, alt.value(palette.categories[0]), axis, time_axis("start", window, zone), palette)
-    dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
-    return finish(alt.layer(bars.encode(tooltip=tooltip("spend", "without price")), *dashed), palette)
+    bars = _bars(alt.value(palette.categories[0]), axis, time_axis("start", window, zone), palette)
+    bars = bars.encode(tooltip=tooltip("spend", "without price"))
+    return _over(bars, values, _before(before, "cost_usd", figures.money, window, zone), (window, zone, palette))
 
 
 def stacked(
     rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()
-) -> alt.LayerChart:
+) -> Spec:
     """Dollars per bucket, stacked by `what` in the `order` of values, the last of them in the colour of all others.
 
     `before` are the sums of what is compared with: a dashed line.
@@ -95,9 +100,8 @@ def stacked(
     scale = alt.Scale(domain=[what or UNNAMED for what in order], range=list(colours.values()))
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="$,.3~r", tickCount=4)
-    bars = _bars(values, color, axis, time_axis("start", window, zone), palette)
-    dashed = _dashed(before, "cost_usd", figures.money, (window, zone, palette))
-    return finish(alt.layer(bars.encode(tooltip=tooltip("what", "spend")), *dashed), palette)
+    bars = _bars(color, axis, time_axis("start", window, zone), palette).encode(tooltip=tooltip("what", "spend"))
+    return _over(bars, values, _before(before, "cost_usd", figures.money, window, zone), (window, zone, palette))
 
 
 UNNAMED = "(none given)"
@@ -109,7 +113,7 @@ def _colours(count: int, palette: Palette) -> list[str]:
     return [*palette.categories[: max(count - 1, 1)], palette.other][:count] if count > 1 else [palette.categories[0]]
 
 
-def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.LayerChart:
+def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> Spec:
     """Dollars added up over the days of a month: what was spent, and from today on what is expected, with its 80 %.
 
     `points` have day (1 to 31), kind ("spent" or "expected"), usd, low and high, and told (a text).
@@ -120,7 +124,7 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
         axis=alt.Axis(title=None, values=[1, 8, 15, 22, len(zone_days)], format="d", grid=False),
     )
     y = alt.Y("usd:Q", axis=alt.Axis(title=None, format="$,.3~r", tickCount=4), scale=alt.Scale(zero=True))
-    base = alt.Chart(alt.InlineData(values=list(points)))
+    base = rows_of("points")
     band = base.transform_filter("datum.kind === 'expected'").mark_area(
         opacity=0.2, color=palette.categories[0], aria=False
     )
@@ -134,12 +138,12 @@ def month(points: Rows, zone_days: Sequence[str], palette: Palette) -> alt.Layer
     dots = base.mark_point(filled=True, size=16).encode(
         x=x, y=y, color=color, tooltip=[alt.Tooltip("date:N"), alt.Tooltip("told:N", title="in all")]
     )
-    return finish(alt.layer(band.encode(x=x, y="low:Q", y2="high:Q"), line, dots), palette)
+    return finish([band.encode(x=x, y="low:Q", y2="high:Q"), line, dots], palette, {"points": points})
 
 
 def failures(
     rows: Rows, order: Sequence[str], window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()
-) -> alt.LayerChart:
+) -> Spec:
     """Bars of failed calls per bucket, by `what` in the `order` of values, the last in the colour of all others.
 
     `before` are the failed calls of what is compared with: a dashed line.
@@ -156,14 +160,13 @@ def failures(
     scale = alt.Scale(domain=[what or UNNAMED for what in order], range=_colours(len(order), palette))
     color = alt.Color("what:N", scale=scale, legend=_legend(palette, columns=3))
     axis = alt.Axis(title=None, format="~s", tickCount=4, tickMinStep=1)
-    bars = _bars(values, color, axis, time_axis("start", window, zone), palette)
-    dashed = _dashed(before, "errors", figures.count, (window, zone, palette))
-    return finish(alt.layer(bars.encode(tooltip=tooltip("what", "failed")), *dashed), palette)
+    bars = _bars(color, axis, time_axis("start", window, zone), palette).encode(tooltip=tooltip("what", "failed"))
+    return _over(bars, values, _before(before, "errors", figures.count, window, zone), (window, zone, palette))
 
 
 def heatmap(
     rows: Rows, figure: str, window: Window, zone: tzinfo, palette: Palette, *, steps: int, box: Box | None = None
-) -> alt.LayerChart:
+) -> Spec:
     """How many calls took how long, or cost how much: darker is more; a box can be drawn on it, named `box`.
 
     Rows have bucket_ms, step (of `steps` an octave, of seconds or dollars), calls and errors.
@@ -179,8 +182,8 @@ def heatmap(
     y = alt.Y("low:Q", scale=scale, axis=alt.Axis(title=None, labelExpr=label, tickCount=5, grid=False))
     dark = palette.background != "#FFFFFF"
     ramp = alt.Scale(type="sqrt", range=list(reversed(SEQUENTIAL)) if dark else list(SEQUENTIAL[1:]))
-    base = alt.Chart(alt.InlineData(values=values)).mark_rect(aria=False)
-    cells = base.encode(
+    cells = rows_of("cells").mark_rect(aria=False)
+    cells = cells.encode(
         x=time_axis("start", window, zone),
         x2="end",
         y=y,
@@ -190,7 +193,7 @@ def heatmap(
     )
     brush = alt.BrushConfig(fill=palette.warn, fillOpacity=0.15)
     drawn = alt.selection_interval(name="box", encodings=["x", "y"], mark=brush)
-    layers = [cells.add_params(drawn)]
+    layers, held = [cells.add_params(drawn)], {"cells": values}
     if box and box.figure == figure:
         corner = {
             "start": wall(box.window.start_ms, zone),
@@ -198,11 +201,10 @@ def heatmap(
             "low": max(box.low, 1e-9),
             "high": box.high,
         }
-        edge = alt.Chart(alt.InlineData(values=[corner])).mark_rect(
-            fillOpacity=0, stroke=palette.warn, strokeWidth=2, clip=True, aria=False
-        )
+        held["box"] = [corner]
+        edge = rows_of("box").mark_rect(fillOpacity=0, stroke=palette.warn, strokeWidth=2, clip=True, aria=False)
         layers.append(edge.encode(x="start:Q", x2="end", y=alt.Y("low:Q", scale=scale), y2="high:Q"))
-    return finish(alt.layer(*layers), palette)
+    return finish(layers, palette, held)
 
 
 def instant(wall_ms: float, zone: tzinfo) -> int:
@@ -213,7 +215,7 @@ def instant(wall_ms: float, zone: tzinfo) -> int:
     return guess
 
 
-def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> alt.LayerChart:
+def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, before: Rows = ()) -> Spec:
     """Lines of p50, p95 and p99, and the p95 of `before` dashed; a logarithmic axis where they lie far apart."""
     names = ("p50", "p95", "p99")
     values = [
@@ -226,7 +228,7 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
     colours = alt.Scale(domain=list(names), range=[palette.categories[4], palette.categories[0], palette.categories[1]])
     axis = alt.Axis(title=None, tickCount=4, labelExpr=SECONDS, values=_decades(values) if far else alt.Undefined)
     scale = alt.Scale(type="log", nice=False) if far else alt.Scale(zero=True)
-    base = alt.Chart(alt.InlineData(values=values)).encode(
+    base = rows_of("lines").encode(
         x=time_axis("middle", window, zone),
         y=alt.Y("seconds:Q", scale=scale, axis=axis),
         color=alt.Color("line:N", scale=colours, legend=_legend(palette)),
@@ -234,29 +236,38 @@ def latency(rows: Rows, window: Window, zone: tzinfo, palette: Palette, *, befor
     dots = base.mark_point(filled=True, size=14).encode(
         tooltip=[_time(), alt.Tooltip("line:N"), alt.Tooltip("latency:N")]
     )
-    then = _dashed(before, "p95_ns", figures.duration, (window, zone, palette), height=_seconds, scale=scale)
-    return finish(alt.layer(*then, base.mark_line(strokeWidth=1.5), dots), palette)
+    then = _before(before, "p95_ns", figures.duration, window, zone, height=_seconds)
+    layers = _dashed((window, zone, palette), scale=scale) if then else []
+    return finish([*layers, base.mark_line(strokeWidth=1.5), dots], palette, {"lines": values, "before": then})
 
 
-def _dashed(
+def _over(bars: alt.Chart, values: Rows, then: Rows, look: tuple[Window, tzinfo, Palette]) -> Spec:
+    """Bars, and over them what they are compared with."""
+    layers = [bars, *_dashed(look)] if then else [bars]
+    return finish(layers, look[2], {"bars": values, "before": then})
+
+
+def _before(
     rows: Rows,
     key: str,
     told: Callable[[Any], str],
-    look: tuple[Window, tzinfo, Palette],
+    window: Window,
+    zone: tzinfo,
     *,
     height: Callable[[Any], float] = float,
-    scale: alt.Scale | None = None,
-) -> list[alt.Chart]:
-    """A grey dashed line of `key` over the middles of the buckets, for what is compared with; none without rows."""
-    window, zone, palette = look
-    values = [
+) -> list[dict[str, Any]]:
+    """`key` of what is compared with, at the middles of the buckets that lie in the window."""
+    return [
         place(row, window, zone) | {"was": height(row[key] or 0), "before": told(row[key])}
         for row in rows
         if window.start_ms <= int(row["bucket_ms"]) + window.bucket_ms // 2 < window.end_ms
     ]
-    if not values:
-        return []
-    base = alt.Chart(alt.InlineData(values=values)).encode(
+
+
+def _dashed(look: tuple[Window, tzinfo, Palette], *, scale: alt.Scale | None = None) -> list[alt.Chart]:
+    """A grey dashed line of the rows `before`."""
+    window, zone, palette = look
+    base = rows_of("before").encode(
         x=time_axis("middle", window, zone), y=alt.Y("was:Q", title=None, scale=scale or alt.Scale(zero=True))
     )
     halo = base.mark_line(strokeWidth=3.5, color=palette.background, opacity=0.8, aria=False)
@@ -327,10 +338,10 @@ def time_axis(field: str, window: Window, zone: tzinfo) -> alt.X:
     return alt.X(f"{field}:Q", scale=alt.Scale(domain=[start, end], nice=False, zero=False), axis=axis)
 
 
-def _bars(values: list[dict[str, Any]], color: Any, axis: alt.Axis, x: alt.X, palette: Palette) -> Any:
+def _bars(color: Any, axis: alt.Axis, x: alt.X, palette: Palette) -> Any:
     # Both ends of both sides are given: a bar with x2 alone is taken for a horizontal one.
     return (
-        alt.Chart(alt.InlineData(values=values))
+        rows_of("bars")
         .mark_rect(stroke=palette.background, strokeWidth=0.5)
         .encode(
             x=x,
@@ -365,25 +376,27 @@ def tooltip(*fields: str) -> list[alt.Tooltip]:
     return [_time(), *(alt.Tooltip(field=field, type="nominal") for field in fields)]
 
 
-def finish(chart: Any, palette: Palette, *, height: int = HEIGHT) -> alt.LayerChart:
-    """The chart in the looks of the app."""
-    finished: alt.LayerChart = (
-        alt.layer(chart)
-        .properties(
-            height=height,
-            width="container",
-            background=palette.background,
-            padding={"left": 2, "right": 4, "top": 6, "bottom": 2},
-        )
-        .configure(font=SANS)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=palette.muted,
-            labelFontSize=11,
-            gridColor=palette.border,
-            gridOpacity=0.6,
-            domainColor=palette.border,
-            tickColor=palette.border,
-        )
-    )
-    return finished
+def rows_of(name: str) -> alt.Chart:
+    """A chart of the rows that `finish` is given under this name."""
+    return alt.Chart(alt.NamedData(name=name))
+
+
+def finish(layers: Sequence[alt.Chart], palette: Palette, rows: Mapping[str, Rows], *, height: int = HEIGHT) -> Spec:
+    """The layers as one chart in the looks of the app, with its rows by name."""
+    spec: Spec = alt.layer(*layers).to_dict(validate=False)
+    axis = {
+        "labelColor": palette.muted,
+        "labelFontSize": 11,
+        "gridColor": palette.border,
+        "gridOpacity": 0.6,
+        "domainColor": palette.border,
+        "tickColor": palette.border,
+    }
+    return spec | {
+        "height": height,
+        "width": "container",
+        "background": palette.background,
+        "padding": {"left": 2, "right": 4, "top": 6, "bottom": 2},
+        "config": {"font": SANS, "view": {"stroke": None}, "axis": axis},
+        "datasets": {name: [dict(row) for row in found] for name, found in rows.items()},
+    }

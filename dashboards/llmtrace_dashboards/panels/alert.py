@@ -146,7 +146,7 @@ def _series(event: Event, events: Sequence[Event], current: Current) -> None:
     ]
     limit = (float(event["limit_value"]), alerts.amount(event, "limit_value"))
     look = (window, current.zone, current.palette)
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.against(shown, fired, limit, _expected(event), look, unit=alerts.unit(event)),
         theme=None,
         alt="The figure of the rule over time, with its limit and the times in which the alert fired",

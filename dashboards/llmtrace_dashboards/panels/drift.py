@@ -113,7 +113,7 @@ def drift(current: Current) -> None:
             | {"low": f.shift.low, "high": f.shift.high}
             for f in found
         ]
-        st.altair_chart(
+        st.vega_lite_chart(
             charts.dots(rows, current.palette),
             theme=None,
             alt="Features by how far they shifted: " + "; ".join(f"{row['name']} {row['said']}" for row in rows[:5]),
@@ -134,7 +134,7 @@ def drift(current: Current) -> None:
 
 
 def _one(feature: Feature, now: Window, before: Window, current: Current) -> None:
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.distribution(bars(feature), current.palette),
         theme=None,
         alt=f"{feature.title}: share of calls by value, before and now",

@@ -53,7 +53,7 @@ def heatmap(current: Current, figure: str) -> None:
             go(replace(here()[0], window=current.window, sel=str(new), live=False))
             st.session_state["box_drawn"] = True
 
-    st.altair_chart(
+    st.vega_lite_chart(
         chart,
         theme=None,
         alt=f"{_NAMES[figure]} of calls over time; darker is more calls",
@@ -96,7 +96,7 @@ def errors(current: Current) -> None:
     kept += [{"bucket_ms": at, "what": queries.REST, "calls": calls} for at, calls in by_bucket.items()]
     order = [*top, queries.REST] if by_bucket else top
     dashed, against = compared.earlier(current, current.window), compared.against(current)
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.failures(kept, order, current.window, current.zone, current.palette, before=dashed),
         theme=None,
         alt="Failed calls over time by type",

@@ -85,7 +85,7 @@ def strip(current: Current) -> None:
             go(replace(here()[0], window=new, before="", live=False))
             st.session_state["range_drawn"] = True
 
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.strip(rows, window, current.zone, current.palette),
         theme=None,
         alt="Calls over time, failed calls in the error colour; drag to narrow the range",

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
-import altair as alt
 import streamlit as st
 
 from llmtrace_dashboards import database, figures
@@ -67,10 +66,10 @@ def _charted(current: Current, where: Callable[[View, Window, int | None], Sourc
     return queries.charted(current.window, where(current.view, current.window, current.spans))
 
 
-def _chart(chart: alt.LayerChart, told: str, key: str, current: Current, *, of: str = "") -> None:
+def _chart(chart: charts.Spec, told: str, key: str, current: Current, *, of: str = "") -> None:
     against = compared.against(current)
     also = f"; dashed: {of}{against}" if against else ""
-    st.altair_chart(chart, theme=None, alt=told + also, key=f"chart_{key}", width="stretch")
+    st.vega_lite_chart(chart, theme=None, alt=told + also, key=f"chart_{key}", width="stretch")
     if against:
         st.caption(f"dashed: {of}{against}")
 

@@ -124,7 +124,7 @@ def _sign(sign: Sign, now: Sequence[Row], then: Sequence[Row], new: Sequence[Row
     against = "" if was is None else f", {figures.percent(was)} before"
     outside = f" · :orange[:material/warning: {figures.plural(out, 'time')} outside]" if out else ""
     st.markdown(f"**{figures.percent(share)}** of {figures.count(told)} answers{against}{outside}")
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.control(found, new, current.window, current.zone, current.palette, share=True),
         theme=None,
         alt=f"{sign.title}: share of answers over time, with the band it would lie in",
@@ -211,7 +211,7 @@ def _judgement(key: tuple[str, str], now: Sequence[Row], then: Sequence[Row], cu
     st.markdown(f"### {code(what or '(no name)')}" + (", feedback" if source == "feedback" else ""))
     against = "" if was is None else f", {was:.3g} before"
     st.markdown(f"**{mean or 0:.3g}** of {figures.count(_given(of_now, key))}{against}")
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.control(found, (), current.window, current.zone, current.palette, share=False),
         theme=None,
         alt=f"{what}: mean over time, with the band it would lie in",

@@ -173,7 +173,7 @@ def _try(current: Current, text: str, every: str) -> None:
         | {"start_ms": _ms(one["start"]), "end_ms": _ms(one["end"])}
         for one, row in zip(found, (_band(one, current) for one in found), strict=True)
     ]
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.bands(shown[:_MOST_BANDS], window, current.zone, current.palette),
         theme=None,
         alt="When each group would have fired in the last 14 days",

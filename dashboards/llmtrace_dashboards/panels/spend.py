@@ -43,7 +43,7 @@ def month(current: Current) -> None:
                 delta_arrow="off",
                 border=True,
             )
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.month(_points(found), [f"{day:%-d %b}" for day in found.days], current.palette),
         theme=None,
         alt="Dollars added up over this month, spent and expected",
@@ -109,7 +109,7 @@ def over_time(current: Current) -> None:
     found = database.rows(queries.over_time(current.view, current.window, current.view.by, top, current.spans))
     window = queries.charted_window(current.view, current.window, current.view.by, current.spans)
     whole, dashed, against = compared.calls(current), compared.earlier(current, window), compared.against(current)
-    st.altair_chart(
+    st.vega_lite_chart(
         charts.stacked(found, order, window, current.zone, current.palette, before=dashed),
         theme=None,
         alt=f"Spend over time by {_NAMES.get(current.view.by, current.view.by)}",
