@@ -12,6 +12,7 @@ Importing this package loads neither OpenTelemetry's SDK nor the OpenAI client; 
 from llmtrace._version import __version__
 from llmtrace.contexts import context
 from llmtrace.instrumentation import dropped_calls, flush, instrument, uninstrument
+from llmtrace.saying import feedback
 from llmtrace.spanning import span
 
-__all__ = ["__version__", "context", "dropped_calls", "flush", "instrument", "span", "uninstrument"]
+__all__ = ["__version__", "context", "dropped_calls", "feedback", "flush", "instrument", "span", "uninstrument"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _changing = threading.Lock()  # protects _active
 _active: _Instrumentation | None = None
+_lone: EventOutlet | None = None
+"""For feedback of a process that is not instrumented."""
 
 
 def instrument(
@@ -115,9 +118,12 @@ def instrument(
 
 def uninstrument() -> None:
     """Put the client back exactly as it was, send what is left, and leave the app's providers as they were."""
-    global _active
+    global _active, _lone
     with _changing:
         active, _active = _active, None
+        lone, _lone = _lone, None
+        if lone is not None:
+            lone.release()
         if active is not None:
             active.end()
 
@@ -128,8 +134,10 @@ def flush(timeout_s: float = 10.0) -> bool:
     Calls are filled in and ended on a worker thread. A short script that does not end by itself, a test, or a
     serverless handler calls this when its spans must be out.
     """
-    active = _active
+    active, lone = _active, _lone
     flushed = active.flush(timeout_s) if active is not None else True
+    if lone is not None:
+        flushed = lone.flush(timeout_s) and flushed
     faults.raise_deferred()
     return flushed
 
@@ -147,6 +155,46 @@ def blocks_in_force() -> Blocks | None:
 def settings_in_force() -> Settings | None:
     """Those of the running instrumentation; None when there is none."""
     return _active.settings if _active is not None else None
+
+
+def event_outlet() -> EventOutlet | None:
+    """Where events of the app's own go; also where nothing is instrumented, unless telemetry is switched off."""
+    global _lone  # noqa: PLW0603
+    active = _active
+    if active is not None:
+        return EventOutlet(settings=active.settings, logs=active.logs, worker=active.worker)
+    with _changing:
+        if _lone is None:
+            _lone = EventOutlet.alone(load_settings())
+        return None if _lone.settings.disabled else _lone
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventOutlet:
+    """What an event of the app's own passes."""
+
+    settings: Settings
+    logs: Logs
+    worker: Worker
+
+    @classmethod
+    def alone(cls, settings: Settings) -> EventOutlet:
+        """Of a process that is not instrumented."""
+        from llmtrace.logs import Logs
+        from llmtrace.worker import Worker
+
+        worker = Worker(limit=settings.queue_size, limit_bytes=settings.queue_bytes)
+        return cls(settings=settings, logs=Logs(settings, worker, None), worker=worker)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Send what there is; False when some of it was not taken."""
+        deadline = time.monotonic() + timeout_s
+        return self.worker.drain(timeout_s) and self.logs.flush(max(0.0, deadline - time.monotonic()))
+
+    def release(self) -> None:
+        """Send what is left, and end."""
+        self.logs.release()
+        self.worker.stop()
 
 
 def _left_out(name: str, error: Exception) -> None:

@@ -890,13 +890,17 @@ EXCEPTION_TYPE: Final = "exception.type"
 """OTEL; so is the next."""
 EXCEPTION_MESSAGE: Final = "exception.message"
 
-# Events of others that the collector keeps as scores and feedback (GENAI ``docs/gen-ai/gen-ai-events.md``; LLMTRACE)
+# Events that the collector keeps as scores and feedback (GENAI ``docs/gen-ai/gen-ai-events.md``; LLMTRACE)
 EVENT_NAME: Final = "event.name"
 """Of a log record sent by an SDK without the field of that name (OTEL)."""
+EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
 EVALUATION_NAME: Final = "gen_ai.evaluation.name"
 EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
 EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
 EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+FEEDBACK_EVENT: Final = "llmtrace.feedback"
+FEEDBACK_ID: Final = "llmtrace.feedback.id"
+"""Of one statement: what comes twice under one id was said once."""
 FEEDBACK_NAME: Final = "llmtrace.feedback.name"
 FEEDBACK_VALUE: Final = "llmtrace.feedback.value"
 FEEDBACK_LABEL: Final = "llmtrace.feedback.label"

@@ -88,6 +88,24 @@ def test_what_evaluators_and_people_gave_is_averaged_by_name(store: Seeded) -> N
     )  # calls of another project
 
 
+def test_the_latest_of_what_one_user_said_of_an_answer_counts(store: Seeded) -> None:
+    """Said again, it takes the place of what was; withdrawn, nothing is left; twice under one id is once."""
+    client = owner(store.stack)
+    at = next(s for s in store.seed.spans if s["is_call"])["timestamp"]
+    later = at + timedelta(milliseconds=1)
+    names = ["project", "timestamp", "response_id", "user_id", "name", "value", "label", "attributes"]
+    said = [
+        (at, "ada", 0.0, "", ""), (later, "ada", 1.0, "", ""),
+        (at, "bob", 1.0, "", ""), (later, "bob", None, "withdrawn", ""),
+        (at, "", 0.5, "", "f-1"), (at, "", 0.5, "", "f-1"), (at, "", 0.5, "", "f-2"),
+    ]  # fmt: skip
+    rows = [["again", t, "r-1", u, "rating", v, w, {"llmtrace.feedback.id": i} if i else {}] for t, u, v, w, i in said]
+    client.insert("llmtrace.feedback", rows, names)
+    window = Window(start_ms=millis(at) - 1, end_ms=millis(at) + 10)
+    (found,) = database.rows(queries.judged(View(project="again"), window))
+    assert (found["what"], found["given"], round(found["mean"], 4)) == ("rating", 3, 0.6667)
+
+
 def test_guardrails_are_counted_by_verdict(store: Seeded) -> None:
     window = ending_at(store.now_ms, "7d")
     rows = database.rows(queries.verdicts(View(), window))

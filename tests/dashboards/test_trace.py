@@ -43,6 +43,21 @@ def test_what_was_said_of_a_trace_and_how_a_cost_changed_are_found(store: Seeded
     assert database.rows(queries.changes(trace_id, span_id, start_ns)) == []
 
 
+def test_what_was_said_of_an_answer_by_its_id_is_said_of_its_span(store: Seeded) -> None:
+    """Once, though it came twice; with the correction; not in another project, nor of another answer."""
+    client = owner(store.stack)
+    call = next(s for s in store.seed.spans if s["is_call"])
+    at, trace_id, span_id, start_ns = call["timestamp"], "6c" * 16, "6d" * 8, millis(call["timestamp"]) * 1_000_000
+    names = ["project", "timestamp", "trace_id", "span_id", "response_id"]
+    client.insert("llmtrace.spans", [["said", at, trace_id, span_id, "chatcmpl-said"]], names)
+    names = ["project", "timestamp", "response_id", "name", "label", "comment", "correction", "attributes"]
+    once = ["said", at, "chatcmpl-said", "thumb", "down", "wrong year", "1969", {"llmtrace.feedback.id": "f-1"}]
+    others = [["other", *once[1:]], ["said", at, "chatcmpl-other", *once[3:]]]
+    client.insert("llmtrace.feedback", [once, once, *others], names)
+    rows = database.rows(queries.scores(trace_id, start_ns))
+    assert [(row["span_id"], row["verdict"], row["told"]) for row in rows] == [(span_id, "down", "wrong year → 1969")]
+
+
 def test_a_span_stands_where_the_others_say(store: Seeded) -> None:
     """Faster, cheaper and in all, as counted by hand; the link has those that took about as long."""
     call = max(

@@ -8,7 +8,7 @@ from llmtrace_collector.access.keys import DEFAULT_PROJECT, Caller, Scope
 from llmtrace_collector.access.ring import KeyRing
 from llmtrace_collector.names import INGEST_KEY
 
-_PEOPLE = frozenset({Scope.OPERATE, Scope.ADMIN})
+_PEOPLE = frozenset({Scope.FEEDBACK, Scope.OPERATE, Scope.ADMIN})
 """What nobody may without a key."""
 
 

@@ -35,6 +35,8 @@ class Scope(StrEnum):
 
     INGEST = "ingest"
     READ = "read"
+    FEEDBACK = "feedback"
+    """What people say of answers, and nothing else: safe enough for a page."""
     OPERATE = "operate"
     """Silences and acknowledgements; to see rules and to try them."""
     ADMIN = "admin"

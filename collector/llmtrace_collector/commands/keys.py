@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         "--scope",
         action="append",
         metavar="SCOPE",
-        help="ingest, read or admin; more than once for several (default: ingest)",
+        help="ingest, feedback, read, operate or admin; more than once for several (default: ingest)",
     )
     listing = actions.add_parser("list", help="the keys, without what opens doors")
     listing.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -25,15 +25,14 @@ from llmtrace_collector.receive.admin_alerts import PATHS, AlertsAdmin, Desk, ac
 from llmtrace_collector.receive.admin_rules import PATH as RULES
 from llmtrace_collector.receive.admin_rules import RuleDesk, RulesAdmin, scope_of
 from llmtrace_collector.receive.answers import JSON, Send, answer
-from llmtrace_collector.receive.body import GoneError, Receive
+from llmtrace_collector.receive.body import Receive
 from llmtrace_collector.receive.door import Door
+from llmtrace_collector.receive.json_body import read_object
 from llmtrace_collector.receive.refused import Fault, RefusedError
 
 PREFIX = "/api/v1/"
 
 _KEYS = "/api/v1/keys"
-_MOST_BYTES = 64 * 1024
-_BODY_TIMEOUT_S = 10.0
 
 
 class Admin:
@@ -57,7 +56,7 @@ class Admin:
         if about_rules or path.startswith(PATHS):
             scope = scope_of(method) if about_rules else Scope.OPERATE
             who = self._who(headers, scope)
-            asked = await _read(receive) if method in {"POST", "PUT"} else {}
+            asked = await read_object(receive) if method in {"POST", "PUT"} else {}
             room = self._rules if about_rules else self._alerts
             await _send(send, *await room.answer(method, path, asked, who))
             return
@@ -66,7 +65,7 @@ class Admin:
             keys = await asyncio.to_thread(self._register.all)
             await _send(send, 200, {"keys": [key.shown() for key in keys]})
         elif path == _KEYS and method == "POST":
-            await _send(send, 201, await self._create(await _read(receive), who))
+            await _send(send, 201, await self._create(await read_object(receive), who))
         elif path.startswith(f"{_KEYS}/") and method == "DELETE":
             await _send(send, 200, await self._revoke(path.removeprefix(f"{_KEYS}/"), who))
         else:
@@ -100,35 +99,6 @@ class Admin:
         except ConfigError as error:
             raise RefusedError(Fault.NOWHERE, str(error)) from error
         return key.shown()
-
-
-async def _read(receive: Receive) -> Mapping[str, Any]:
-    try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
-            body = await _body(receive)
-    except TimeoutError:
-        raise RefusedError(Fault.TOO_SLOW, f"the body was not whole after {_BODY_TIMEOUT_S:g} s") from None
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _wrong("the body is not JSON") from error
-    if not isinstance(asked, dict):
-        raise _wrong("the body is not a JSON object")
-    return asked
-
-
-async def _body(receive: Receive) -> bytes:
-    body = b""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        body += message.get("body", b"")
-        if len(body) > _MOST_BYTES:
-            raise RefusedError(Fault.TOO_LARGE, f"the body is larger than {_MOST_BYTES:,} bytes")
-        more = message.get("more_body", False)
-    return body
 
 
 def _is_words(scopes: Any) -> bool:

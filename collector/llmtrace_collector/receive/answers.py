@@ -53,7 +53,7 @@ def _encoded(message: Message, kind: bytes) -> bytes:
 
 
 def _hints(fault: Fault) -> Headers:
-    if fault is Fault.BUSY:
+    if fault in {Fault.BUSY, Fault.TOO_MANY}:
         return [(b"retry-after", str(RETRY_AFTER_S).encode())]
     if fault is Fault.NO_KEY:
         return [(b"www-authenticate", b"Bearer")]

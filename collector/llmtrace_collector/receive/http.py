@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from llmtrace_collector.receive.answers import JSON, PROTOBUF, Send, accept, ans
 from llmtrace_collector.receive.body import Body, GoneError, Receive
 from llmtrace_collector.receive.cors import Origins
 from llmtrace_collector.receive.door import Accepted, Door
+from llmtrace_collector.receive.feedback import PATH as FEEDBACK
+from llmtrace_collector.receive.feedback import FeedbackDoor
 from llmtrace_collector.receive.refused import Fault, RefusedError
 from llmtrace_collector.serving import instance
 from llmtrace_collector.signals import Signal
@@ -41,6 +44,7 @@ class HttpReceiver:
         """Without `admin` there is no admin API."""
         self._door = door
         self._admin = admin
+        self._feedback = FeedbackDoor(door)
         self._status = status
         self._origins = origins or Origins()
         self._version = importlib.metadata.version("llmtrace-otel").encode()
@@ -66,13 +70,17 @@ class HttpReceiver:
         path, method = scope["path"], scope["method"]
         signal = _PATHS.get(path)
         if signal is not None:
-            if method == "OPTIONS" and (allowed := self._origins.preflight(headers)):
-                await answer(send, 204, b"", allowed)
+            if await self._is_answered(method, headers, send, signal):
                 return
-            if method != "POST":
-                raise RefusedError(Fault.WRONG_METHOD, f"{signal} are sent with POST")
             accepted = await self._take(signal, headers, receive)
             await accept(send, _told(signal, accepted), content_type(headers), self._origins.headers(headers))
+        elif path == FEEDBACK:
+            if await self._is_answered(method, headers, send, "feedback"):
+                return
+            address = (scope.get("client") or ("",))[0]
+            taken = await self._feedback.take(headers, address, receive)
+            more = [(b"content-type", JSON), *self._origins.headers(headers)]
+            await answer(send, 201, json.dumps(taken).encode(), more)
         elif path == "/healthz" and method in {"GET", "HEAD"}:
             await self._health(send)
         elif self._admin and path.startswith(PREFIX):
@@ -85,6 +93,15 @@ class HttpReceiver:
                 Fault.NOWHERE,
                 f"there is nothing at {path[:100]}: OTLP goes to {', '.join(_PATHS)}; /healthz tells if it can",
             )
+
+    async def _is_answered(self, method: str, headers: Mapping[bytes, bytes], send: Send, what: str) -> bool:
+        """Whether a browser only asked if it may send; raises `RefusedError` for what does not send at all."""
+        if method == "OPTIONS" and (allowed := self._origins.preflight(headers)):
+            await answer(send, 204, b"", allowed)
+            return True
+        if method != "POST":
+            raise RefusedError(Fault.WRONG_METHOD, f"{what}: send it with POST")
+        return False
 
     async def _health(self, send: Send) -> None:
         why = self._door.why_closed()

@@ -1,6 +1,7 @@
 """Why a request was not taken, with the codes of both protocols.
 
-OTLP 1.11: what may succeed later is 503 and UNAVAILABLE with a hint, and only that; the rest is not sent again.
+OTLP 1.11: what may succeed later is 503 and UNAVAILABLE with a hint, and only that; the rest is not sent again. 429 is
+for pages that send too much, and no answer to OTLP.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Fault(Enum):
     CONFLICT = (6, 409)
     TOO_LARGE = (8, 413)
     WRONG_TYPE = (3, 415)
+    TOO_MANY = (8, 429)
     BUSY = (14, 503)
 
     @property
