@@ -44,6 +44,9 @@ def movers(current: Current) -> None:
     if not moved:
         st.caption(f"Nothing changed against {compared.against(current)}.")
         return
+    if not any(row["before_calls"] for row in moved):
+        st.caption(f"There was no call in {compared.against(current)} to compare with.")
+        return
     if sentence := told(moved):
         st.markdown(sentence)
     table(_COLUMNS, [_row(row, current) for row in moved], label="What changed", key="movers")

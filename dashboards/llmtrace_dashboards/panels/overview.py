@@ -67,7 +67,7 @@ def _charted(current: Current, where: Callable[[View, Window, int | None], Sourc
 
 
 def _chart(chart: charts.Spec, told: str, key: str, current: Current, *, of: str = "") -> None:
-    against = compared.against(current)
+    against = compared.against(current) if chart["datasets"].get("before") else ""
     also = f"; dashed: {of}{against}" if against else ""
     st.vega_lite_chart(chart, theme=None, alt=told + also, key=f"chart_{key}", width="stretch")
     if against:
