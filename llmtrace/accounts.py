@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llmtrace.calls import Attempt, Call, Content, Failure, Headers, Reply, Timing
+from llmtrace.changes import Change
 from llmtrace.details.fields import Details
 from llmtrace.estimates import Estimate
 from llmtrace.features import Features
@@ -55,6 +56,8 @@ class Account:
     """What a chain has to say of it, by attribute."""
     saved: Cost | None = None
     """What a reply in the provider's place would have cost from there, where that is known."""
+    changes: tuple[Change, ...] = ()
+    """What answered for the first time, where something else did before."""
     links: tuple[SpanContext, ...] = ()
     """Spans this one goes back to."""
     sent: Json = field(default_factory=dict)

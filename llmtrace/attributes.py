@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Timing,
         Usage,
     )
+    from llmtrace.changes import Change
     from llmtrace.reading.json_values import Json
 
 Attributes = dict[str, "AttributeValue | None"]
@@ -115,6 +116,11 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
     if names.PROMPT_NAME in known:  # the app's word for the prompt goes before that of the request, with its version
         details.pop(names.PROMPT_VERSION, None)
     return cleaned({**details, **known})
+
+
+def change_attributes(change: Change) -> dict[str, AttributeValue]:
+    """What the event of a change of model or fingerprint has."""
+    return cleaned({names.CHANGE_WHAT: change.what, names.CHANGE_BEFORE: change.before, names.CHANGE_NOW: change.now})
 
 
 def attempt_attributes(attempt: Attempt) -> dict[str, AttributeValue]:

@@ -216,6 +216,19 @@ RETRY_WAIT: Final = _attribute(
     "llmtrace.retry.wait", "double", LLMTRACE, "on `llmtrace.retry` events: seconds the client meant to wait then"
 )
 
+# What answers for the first time in this process where something else did before
+CHANGE_EVENT: Final = "llmtrace.backend.changed"
+"""Name of the event on the call whose answer told of it."""
+CHANGE_WHAT: Final = _attribute(
+    "llmtrace.change.what",
+    "string",
+    LLMTRACE,
+    "on `llmtrace.backend.changed` events: `model` or `fingerprint`, never seen before in this process for that model "
+    "asked for at that host, where another was",
+)
+CHANGE_BEFORE: Final = _attribute("llmtrace.change.before", "string", LLMTRACE, "the last one before it")
+CHANGE_NOW: Final = _attribute("llmtrace.change.now", "string", LLMTRACE, "the new one")
+
 # Tokens, exactly as reported; absent when not reported
 USAGE_INPUT_TOKENS: Final = _attribute("gen_ai.usage.input_tokens", "int", GENAI, "cached ones included")
 USAGE_OUTPUT_TOKENS: Final = _attribute("gen_ai.usage.output_tokens", "int", GENAI, "reasoning included")

@@ -12,6 +12,7 @@ from llmtrace.attributes import (
     Attributes,
     account_attributes,
     attempt_attributes,
+    change_attributes,
     clean,
     cleaned,
     content_attributes,
@@ -69,6 +70,8 @@ class SpanOutlet:
             span.update_name(clean(span_name(call.operation, call.model)))
         for attempt in account.attempts:
             span.add_event(names.RETRY_EVENT, attempt_attributes(attempt), attempt.failed_ns)
+        for change in account.changes:
+            span.add_event(names.CHANGE_EVENT, change_attributes(change), account.timing.end_ns)
         # The first again: the SDK's consistent samplers start a span without the attributes it was to start with.
         started = start_attributes(call.operation, call.server, call.model)
         span.set_attributes({**started, **account_attributes(account)})

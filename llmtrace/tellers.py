@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmtrace.attempts import attempts_stage, headers_stage
 from llmtrace.background import background_stage
 from llmtrace.capture import CaptureStage, LabelsStage
+from llmtrace.changes import ChangesStage
 from llmtrace.estimates import EstimateStage
 from llmtrace.events import EventOutlet
 from llmtrace.features import FeaturesStage
@@ -45,6 +46,7 @@ def make_teller(
         details_stage,
         costs,
         signals_stage,
+        ChangesStage(),
         EstimateStage(Tokenizers(folder()), price=costs),
     ]
     if settings.text_features:
