@@ -63,6 +63,11 @@ COMMANDS = {
         help="a week in one page of HTML",
         extra="dashboard",
     ),
+    "savings": Command(
+        module="llmtrace_dashboards.savings_command",
+        help="what prompt caching, the local cache and routing saved",
+        extra="dashboard",
+    ),
     "alerts": Command(
         module="llmtrace_collector.commands.alerts",
         help="alerts that fire: list, silence, acknowledge; the notices that went out",

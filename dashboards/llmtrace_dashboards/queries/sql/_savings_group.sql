@@ -1,0 +1,3 @@
+    if({group:String} = 'day', toString(toDate(timestamp, 'UTC')),
+-- include: _group_value
+    )
