@@ -58,6 +58,8 @@ class Account:
     """What a reply in the provider's place would have cost from there, where that is known."""
     changes: tuple[Change, ...] = ()
     """What answered for the first time, where something else did before."""
+    counterfactual: Cost | None = None
+    """What the same tokens would have cost at the model the app asked for, where a router chose another."""
     links: tuple[SpanContext, ...] = ()
     """Spans this one goes back to."""
     sent: Json = field(default_factory=dict)

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wrapt
 
 from llmtrace import faults, semconv
+from llmtrace.beside import Beside, is_async, marks_beside
 from llmtrace.chain import Asked, Proceed, Reply, is_whole, run, run_async
 from llmtrace.identity import current_identity
 from llmtrace.operations import operation_of
@@ -43,8 +45,9 @@ _sending: ContextVar[_Sent | None] = ContextVar("llmtrace_sending", default=None
 _instead: ContextVar[bool] = ContextVar("llmtrace_instead", default=False)
 """Whether the client is given a reply in the place of one the provider has made."""
 
-Go = Callable[[tuple[Any, ...], dict[str, Any]], Any]
-"""Sends a call with these arguments, and returns what the client makes of the answer, or an awaitable of it."""
+Go = Callable[[tuple[Any, ...], dict[str, Any], Any], Any]
+"""Sends a call with these arguments through this client, None for its own: what that makes of the answer, or an
+awaitable of it."""
 
 
 class Acting:
@@ -52,11 +55,17 @@ class Acting:
 
     def __init__(self, chain: Proceed) -> None:
         self._chain = chain
+        self._beside = Beside()
 
     def begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], server: Server) -> Acted | None:
         """A call for the chain; None when it is not for it."""
+        if marks_beside() is not None:
+            return None
         try:
             asked = _asked(client, args, kwargs, server)
+            if asked is not None:
+                options = kwargs["options"] if "options" in kwargs else args[1]
+                asked = replace(asked, beside=partial(self._beside.start, client, options))
         except Exception as error:  # noqa: BLE001 - the call goes on without the chain
             faults.report("acting.begin", error)
             return None
@@ -75,6 +84,7 @@ class Acted:
         self._args = args
         self._kwargs = kwargs
         self._sends = 0
+        self._is_moved = False
 
     def call(self, go: Go) -> Any:
         """What the app gets.
@@ -121,7 +131,7 @@ class Acted:
         sent = self._sent(asked)
         token = _sending.set(sent)
         try:
-            result = go(*self._changed(asked))
+            result = go(*self._changed(asked), self._through(asked))
         finally:
             _sending.reset(token)
         return sent.reply(result)
@@ -130,7 +140,7 @@ class Acted:
         sent = self._sent(asked)
         token = _sending.set(sent)
         try:
-            result = await go(*self._changed(asked))
+            result = await go(*self._changed(asked), self._through(asked))
         finally:
             _sending.reset(token)
         return sent.reply(result)
@@ -139,13 +149,22 @@ class Acted:
         self._sends += 1
         return _Sent(asked)
 
+    def _through(self, asked: Asked) -> Any:
+        """The client that sends it, None for its own; which is named once another one has had it."""
+        if asked.client is None:
+            return self._client if self._is_moved else None
+        self._is_moved = True
+        return asked.client
+
     def _changed(self, asked: Asked) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of the call; with a body that steps have changed in options of our own."""
-        if asked.body is self.asked.body:
+        if asked.body is self.asked.body and asked.max_retries is None and asked.client is None:
             return self._args, self._kwargs
         options = copy(self._options)
         options.json_data = dict(asked.body)
         options.extra_json = None
+        if asked.max_retries is not None:
+            options.max_retries = asked.max_retries
         if "options" in self._kwargs:
             return self._args, {**self._kwargs, "options": options}
         return (self._args[0], options, *self._args[2:]), self._kwargs
@@ -197,6 +216,7 @@ class _Sent:
             stream=self._body is None,
             status=self._status,
             headers=self._headers,
+            sent_model=self._asked.model,
             result=result,
         )
 
@@ -327,6 +347,7 @@ def _asked(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], server: S
         raw=raw == "stream",
         account=_account(client, options, headers),
         identity=current_identity(),
+        is_async=is_async(client),
     )
 
 

@@ -108,6 +108,7 @@ def account_attributes(account: Account) -> dict[str, AttributeValue]:
         **_cost(account.cost),
         **account.marks,
         names.REPLY_SAVED_USD: _decimal(account.saved.usd) if account.saved else None,
+        names.ROUTER_COUNTERFACTUAL_USD: _decimal(account.counterfactual.usd) if account.counterfactual else None,
         **derived_attributes(account),
         **(failure_attributes(account.failure) if account.failure else {}),
     }

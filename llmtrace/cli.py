@@ -118,6 +118,11 @@ COMMANDS = {
         help="what a month will cost, from a CSV file of daily or hourly amounts",
         extra="collector",
     ),
+    "router": Command(
+        module="llmtrace.commands.router",
+        help="fit a routing policy to graded calls, measure it, check policy files",
+        extra="router",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

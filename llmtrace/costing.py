@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llmtrace import faults
+from llmtrace import faults, semconv
 from llmtrace.prices import Cost, NegotiatedPrices, PriceBook, Unpriced, free_of_charge
 
 if TYPE_CHECKING:
@@ -33,6 +34,18 @@ class CostStage:
             account.cost = Unpriced(reason="body_not_kept")
             return
         account.cost = self._priced(account)
+        account.counterfactual = self._unrouted(account)
+
+    def _unrouted(self, account: Account) -> Cost | None:
+        """What the same tokens cost at the model the app asked for; None where no router chose, or it is not known."""
+        requested = account.marks.get(semconv.ROUTER_REQUESTED_MODEL)
+        if not isinstance(requested, str) or not requested:
+            return None
+        call = replace(account.call, model=requested)
+        priced = self._book_in_force().price_call(
+            call, replace(account.reply, model=requested), account.timing.start_ns
+        )
+        return None if isinstance(priced, Unpriced) else priced
 
     def _saved(self, account: Account) -> Cost | None:
         """What the provider would have taken for the same answer; None where that is not known."""
@@ -42,11 +55,15 @@ class CostStage:
         return None if isinstance(priced, Unpriced) else priced
 
     def _priced(self, account: Account) -> Cost | Unpriced:
-        if self._book is None:
-            self._book = PriceBook(self._load())
-        return self._book.price_call(account.call, account.reply, account.timing.start_ns)
+        return self._book_in_force().price_call(account.call, account.reply, account.timing.start_ns)
 
-    def _load(self) -> NegotiatedPrices:
+    def _book_in_force(self) -> PriceBook:
+        if self._book is None:
+            self._book = PriceBook(self.own_prices())
+        return self._book
+
+    def own_prices(self) -> NegotiatedPrices:
+        """The user's own, read from their file; none where there is none, or it is wrong, which is told once."""
         if not isinstance(self._own, str):
             return self._own or NegotiatedPrices()
         from llmtrace.prices.price_file import PriceFileError, load_prices

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from llmtrace.metering import Metering
     from llmtrace.pricing_settings import Prices
     from llmtrace.redaction.policies import Redact
+    from llmtrace.router import Router
+    from llmtrace.router.step import Given
     from llmtrace.seam import Seam
     from llmtrace.tracing import Tracing
     from llmtrace.uploads import Uploading, Uploads
@@ -47,6 +49,7 @@ def instrument(
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
     neighbours: Neighbours | None = None,
+    router: Router | Given | None = None,
     interceptors: Sequence[Step] = (),
 ) -> None:
     """Make every call of the OpenAI client a span. Call it once, anywhere before or after clients are made.
@@ -83,11 +86,13 @@ def instrument(
         neighbours: What to do where another instrumentation tells the same calls: ``"both"`` tell them, ours is to
             ``"yield"`` where the current span is another's of the call, or to ``"replace"`` those that are at it now.
             None: as ``LLMTRACE_NEIGHBOURS`` says, which is both by default.
+        router: Which model answers: a ``llmtrace.router.Router``, a policy, or the path of a policy file. None: the
+            one the app asks for.
         interceptors: What acts on a call before it leaves, on its reply, or in the provider's place, the first
             outermost: steps of ``llmtrace.chain``. One that fails is left out of the call.
 
     Raises:
-        ValueError: An argument is not one of its values.
+        ValueError: An argument is not one of its values, or a policy file says what it must not.
         TypeError: ``redact`` is neither a name, a pattern nor a function.
     """
     global _active  # noqa: PLW0603
@@ -100,6 +105,7 @@ def instrument(
         providers=providers,
         neighbours=neighbours,
     )
+    routing = _router(router)
     with _changing:
         if _active is not None or settings.disabled:
             return
@@ -110,7 +116,8 @@ def instrument(
                 meter_provider=meter_provider,
                 logger_provider=logger_provider,
                 upload=upload,
-                interceptors=interceptors,
+                steps=[*([] if routing is None else [routing]), *interceptors],
+                router=routing,
             )
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
@@ -197,6 +204,14 @@ class EventOutlet:
         self.worker.stop()
 
 
+def _router(given: Router | Given | None) -> Router | None:
+    if given is None:
+        return None
+    from llmtrace.router import as_router
+
+    return as_router(given)
+
+
 def _left_out(name: str, error: Exception) -> None:
     """A step that failed: the call went on without it."""
     place = f"interceptor {name}"
@@ -235,7 +250,8 @@ class _Instrumentation:
         meter_provider: MeterProvider | None,
         logger_provider: LoggerProvider | None,
         upload: Uploading | None,
-        interceptors: Sequence[Step],
+        steps: Sequence[Step],
+        router: Router | None,
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
         from llmtrace.acting import Acting
@@ -274,7 +290,9 @@ class _Instrumentation:
             baggage=settings.accepted_baggage,
             yields=settings.neighbours == "yield",
         )
-        acting = Acting(chained(interceptors, _left_out)) if interceptors else None
+        if router is not None:
+            router.prepare(costs.own_prices())
+        acting = Acting(chained(steps, _left_out)) if steps else None
         seam = Seam(observer, asks_usage=settings.asks_usage, acting=acting)
         made = cls(settings, seam=seam, tracing=tracing, metering=metering, logs=logs, uploads=uploads, worker=worker)
         installed = False

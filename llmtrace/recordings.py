@@ -80,6 +80,10 @@ class Recording:
         self._outcome: tuple[End, int, Failure | None, object] | None = None
         self._open = True
 
+    def moved(self, server: Server) -> None:
+        """The call is sent to another server than the one its client has."""
+        self._server = server
+
     @property
     def wire(self) -> str:
         """The format of its bodies; empty where that is a dialect."""

@@ -32,6 +32,7 @@ from llmtrace.acting import ListenedStream, is_instead, note
 from llmtrace.answers import HttpAnswer
 from llmtrace.asking import hidden, hidden_async, with_usage
 from llmtrace.attempts import failed_attempt
+from llmtrace.beside import marks_beside, server_marks
 from llmtrace.currents import go_back
 from llmtrace.imports import when_imported
 from llmtrace.outcomes import Reader, attribute_of, failure_of
@@ -203,9 +204,16 @@ class Seam:
         return result
 
     def _go(
-        self, wrapped: Callable[..., Any], seen: Observation | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        wrapped: Callable[..., Any],
+        seen: Observation | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        client: Any = None,
     ) -> Any:
-        """Let the client send it: what it returns, or an awaitable of that."""
+        """Let the client, or another one, send it: what it returns, or an awaitable of that."""
+        if client is not None:
+            wrapped = _moved(wrapped, seen, args, kwargs, client)
         if self._asks_usage:
             args, kwargs = _asking(seen, args, kwargs)
         return wrapped(*args, **kwargs)
@@ -218,8 +226,8 @@ class Seam:
             return None
         options = kwargs["options"] if "options" in kwargs else args[1]
         acted = acting.begin(client, args, kwargs, _server_of(client, options.url))
-        if acted is not None and seen is not None and seen.recording is not None:
-            seen.recording.marks = acted.asked.marks
+        if seen is not None and seen.recording is not None:
+            seen.recording.marks = acted.asked.marks if acted is not None else marks_beside()
         return acted
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:
@@ -323,6 +331,20 @@ def _asking(
     except Exception as error:  # noqa: BLE001 - the call goes on without us
         faults.report("seam.asking", error)
         return args, kwargs
+
+
+def _moved(
+    wrapped: Callable[..., Any], seen: Observation | None, args: tuple[Any, ...], kwargs: dict[str, Any], client: Any
+) -> Callable[..., Any]:
+    """``wrapped`` as a method of ``client``; the recording is told whose server answers."""
+    options = kwargs["options"] if "options" in kwargs else args[1]
+    if seen is not None and (recording := seen.recording) is not None:
+        server = _server_of(client, options.url)
+        recording.moved(server)
+        if recording.marks is not None:
+            recording.marks |= server_marks(server)
+    method: Callable[..., Any] = wrapped.__func__.__get__(client)  # type: ignore[attr-defined]
+    return method
 
 
 def _read_by(reader: Reader) -> Callable[..., Any]:

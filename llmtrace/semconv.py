@@ -202,6 +202,65 @@ REPLY_SAVED_USD: Final = _attribute(
 GUARDRAIL_VERDICT: Final = "llmtrace.guardrail.verdict"
 """Of a call that guardrails looked at: the strongest of their verdicts, such as `block`."""
 
+# What a router did with the call
+ROUTER_ROUTE: Final = _attribute("llmtrace.router.route", "string", LLMTRACE, "name of the route that fitted")
+ROUTER_POLICY: Final = _attribute(
+    "llmtrace.router.policy", "string", LLMTRACE, "its kind: `fallback`, `cheapest`, `fastest`, `cascade`, `split`, ..."
+)
+ROUTER_REQUESTED_MODEL: Final = _attribute(
+    "llmtrace.router.requested_model", "string", LLMTRACE, "the model the app asked for"
+)
+ROUTER_CHOSEN_MODEL: Final = _attribute(
+    "llmtrace.router.chosen_model", "string", LLMTRACE, "the target the policy put first, as `client/model`"
+)
+ROUTER_SERVED_MODEL: Final = _attribute(
+    "llmtrace.router.served_model", "string", LLMTRACE, "the target that answered; absent when none did"
+)
+ROUTER_REASON: Final = _attribute(
+    "llmtrace.router.reason",
+    "string",
+    LLMTRACE,
+    "why: `proven`, `predicted_easy`, `within_budget:...`, `pinned:tools`, `killed`, ...",
+)
+ROUTER_ARM: Final = _attribute("llmtrace.router.arm", "string", LLMTRACE, "arm of the split the call was given")
+ROUTER_PROPENSITY: Final = _attribute(
+    "llmtrace.router.propensity", "double", LLMTRACE, "how likely the chosen target was, given the call, 0 to 1"
+)
+ROUTER_QUALITY_BOUND: Final = _attribute(
+    "llmtrace.router.quality_bound",
+    "double",
+    LLMTRACE,
+    "lower confidence bound of the chosen target's grade less the reference's",
+)
+ROUTER_TRIED: Final = _attribute(
+    "llmtrace.router.tried",
+    "string",
+    LLMTRACE,
+    "targets that gave no answer that stood, in order, each with its reason: `gpt-4o=server_error`",
+)
+ROUTER_ATTEMPTS: Final = _attribute("llmtrace.router.attempts", "int", LLMTRACE, "targets that were asked")
+ROUTER_OVERRULED: Final = _attribute(
+    "llmtrace.router.overruled", "string", LLMTRACE, "the model that a step further in asked for instead"
+)
+ROUTER_DISCARDED_USD: Final = _attribute(
+    "llmtrace.router.discarded_usd", "string", LLMTRACE, "decimal US dollars of answers that did not stand"
+)
+ROUTER_COUNTERFACTUAL_USD: Final = _attribute(
+    "llmtrace.router.counterfactual_usd",
+    "string",
+    LLMTRACE,
+    "decimal US dollars the same tokens would have cost at the model the app asked for",
+)
+ROUTER_SHADOW: Final = _attribute(
+    "llmtrace.router.shadow", "string", LLMTRACE, "`sent`, or `dropped` when too many were under way"
+)
+ROUTER_SHADOW_OF: Final = _attribute(
+    "llmtrace.router.shadow_of", "string", LLMTRACE, "on the span of a shadow call: the model whose answer the app got"
+)
+ROUTER_FAULT: Final = _attribute(
+    "llmtrace.router.fault", "string", LLMTRACE, "class of the error the router was left out for"
+)
+
 # Attempts the client made again; absent when the first one stood
 RETRY_EVENT: Final = "llmtrace.retry"
 """Name of the event of each such attempt, at the time it had failed."""

@@ -137,6 +137,11 @@ VARIABLES: Final = (
         meaning="read when `neighbours` is not given: `both`, `yield` or `replace`",
     ),
     Variable(
+        name="LLMTRACE_ROUTER_OFF",
+        default="",
+        meaning="set, whatever to: no router of the process moves a call; looked at for each call",
+    ),
+    Variable(
         name="LLMTRACE_QUEUE_SIZE",
         default="2048",
         meaning="calls that may wait for the worker thread; more lose their details, are counted, and reported once",

@@ -16,6 +16,10 @@ Marks = dict[str, str | bool | int | float]
 """What steps have to say of a call, by name of span attribute."""
 
 
+Told = Callable[["Reply | Exception"], None]
+"""Told what came of a call that was made beside the app's own, on another thread or task."""
+
+
 class Origin(StrEnum):
     """Who made a reply."""
 
@@ -68,6 +72,14 @@ class Asked:
     """Of a stream, the innermost first."""
     listeners: tuple[Callable[[Reply], None], ...] = ()
     """Told of a stream's whole body once it has ended well; of one that broke or was given up, nothing."""
+    is_async: bool = False
+    """Whether the client does not block."""
+    client: object | None = None
+    """Another client of the app that is to send it, of the same kind; None: the one that was called."""
+    max_retries: int | None = None
+    """How often the client may try again by itself; None: as the app has it."""
+    beside: Callable[[Asked, Marks, Told], bool] | None = None
+    """Has another call made off the caller's path, with a span of its own; False when too many are under way."""
 
     @property
     def model(self) -> str:
@@ -92,6 +104,8 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, in lower case: those worth keeping."""
+    sent_model: str = ""
+    """The model that was asked for at last, whatever the steps further in made of it."""
     result: object = None
     """What the client made of it, if it already has; given to the app as it is."""
 
