@@ -54,7 +54,16 @@ STANDBY = ("watch_leases", "watch_renewals", "watch_state", "watch_asked")
 
 @pytest.fixture
 def engine(engine_client: Any) -> Engine:
-    for table in ("spans", "spend_1m", "span_1h", "scores", "alert_events", "alert_deliveries", *STANDBY):
+    for table in (
+        "spans",
+        "spend_1m",
+        "span_1h",
+        "scores",
+        "spans_quarantine",
+        "alert_events",
+        "alert_deliveries",
+        *STANDBY,
+    ):
         engine_client.command(f"TRUNCATE TABLE {table}")
     return Engine(engine_client)
 

@@ -403,6 +403,44 @@ def test_a_change_is_seen_by_a_rule_that_began_before_there_were_calls_and_first
     assert told(receiver) == [("firing", "critical", {"model": "gpt-5", "response_model": "gpt-5-b"})]
 
 
+def quarantine(engine: Engine, reason: str, count: int = 1) -> None:
+    row = ["shop", NOON - timedelta(minutes=1), reason]
+    engine.client.insert("spans_quarantine", [row] * count, column_names=["project", "received_at", "reason"])
+
+
+def test_the_collectors_own_health_is_a_measure(engine: Engine, watching: Watching, receiver: Receiver) -> None:
+    """Spans that cannot be true, by why; and how late calls arrive."""
+    watch = watching("""
+        kind: threshold
+        measure: quarantined
+        group_by: [reason]
+        window: 5m
+        above: 1
+        min_calls: 1""")
+    quarantine(engine, "start_after_end", 2)
+    quarantine(engine, "no_trace_id")
+    run(watch)
+    assert told(receiver) == [("firing", "critical", {"reason": "start_after_end"})]
+
+
+def test_calls_that_arrive_late_are_over_a_limit_of_seconds(
+    engine: Engine, watching: Watching, receiver: Receiver
+) -> None:
+    watch = watching("""
+        kind: threshold
+        measure: ingest_lag_p95
+        group_by: [service]
+        window: 10m
+        above: 1m
+        min_calls: 20""")
+    late = {"received_at": NOON - timedelta(seconds=20), "duration_ns": 1_000_000_000}
+    engine.calls(NOON - timedelta(minutes=1), 20, service_name="quick", **late)
+    engine.calls(NOON - timedelta(minutes=5), 20, service_name="slow", **late)
+    run(watch)
+    assert told(receiver) == [("firing", "critical", {"service": "slow"})]
+    assert receiver.requests[0].json["data"]["value"] == 279
+
+
 def test_every_measure_is_read_by_every_dimension_it_has(engine: Engine, make_watch: Any, tmp_path: Path) -> None:
     """Whatever the catalogue offers is SQL that ClickHouse takes, on calls that have everything and on none."""
     told_by_client = {
@@ -418,6 +456,7 @@ def test_every_measure_is_read_by_every_dimension_it_has(engine: Engine, make_wa
     )  # fmt: skip
     row = [["shop", NOON - timedelta(minutes=1), "relevance", 0.5, "fail"]]
     engine.client.insert("scores", row, column_names=["project", "timestamp", "name", "value", "label"])
+    quarantine(engine, "start_after_end")
     lines = [
         f"  - {{name: {name} of {source} over {window} by {len(by)}, kind: threshold, measure: {name},"
         f" window: {window}, below: 1000000, group_by: {by}}}\n"

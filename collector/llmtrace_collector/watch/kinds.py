@@ -111,7 +111,7 @@ def _threshold(asked: Asked) -> Condition | None:
     if name is None or window is None or limits is None or least is None:
         return None
     source = source_of(name, asked.dimensions, window_s=int(window.total_seconds()))
-    if source in {Source.SPANS, Source.SCORES} and window > _LONGEST_OF_SPANS:
+    if source in {Source.SPANS, Source.SCORES, Source.QUARANTINE} and window > _LONGEST_OF_SPANS:
         fields.wrong(
             "window",
             f"{seen(fields.get('window'))} is too long for {name} by these groups, read from spans; write 7d at most",

@@ -6,6 +6,7 @@
 | `span_1h` | hour, 400 days | project, operation, model, provider | the same |
 | `spans` | span, 90 days | all | all |
 | `scores` | score, 400 days | project, service, environment, score | scores and feedback |
+| `spans_quarantine` | span, 30 days | project, reason | what the collector could not take for true |
 
 Amounts are estimates of all calls where sampling left some out and the spans tell it; shares and quantiles are of the
 calls that are stored. A share has a part and a whole, so that windows can be added and tested.
@@ -28,6 +29,7 @@ class Source(StrEnum):
     SPAN_1H = "span_1h"
     SPANS = "spans"
     SCORES = "scores"
+    QUARANTINE = "spans_quarantine"
 
 
 class Unit(StrEnum):
@@ -100,6 +102,9 @@ TABLES: Mapping[Source, Table] = MappingProxyType(
                 "score": "name",
             },
         ),
+        Source.QUARANTINE: Table(
+            time="received_at", step_s=0, only="1", columns={"project": "project", "reason": "reason"}
+        ),
     }
 )
 
@@ -144,6 +149,7 @@ class Measure:
 _WEIGHT = "sampling_weight"
 _FAILED = "status_code = 'ERROR'"
 _ALL = "sum(calls) + sum(unsampled_calls)"
+_LAG = "greatest(toUnixTimestamp64Nano(received_at) - toUnixTimestamp64Nano(timestamp) - toInt64(duration_ns), 0)"
 
 
 def _amount(  # noqa: PLR0917 - a row of the table below
@@ -321,6 +327,13 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 },
                 lower_is_worse=True,
             ),
+            *_quantiles("ingest_lag", "the time from the end of a call to its receipt", _LAG),
+            Measure(
+                name="quarantined",
+                title="spans whose ids or times cannot be true",
+                sql={Source.QUARANTINE: "count()"},
+                adds=True,
+            ),
             Measure(
                 name="score",
                 title="the mean score",
@@ -343,6 +356,7 @@ CALLS = {
     Source.SPAN_1H: "sum(spans)",
     Source.SPANS: "count()",
     Source.SCORES: "count()",
+    Source.QUARANTINE: "count()",
 }
 """How many rows of the application are behind a figure: what minimum volumes are held against."""
 
