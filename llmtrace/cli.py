@@ -123,6 +123,11 @@ COMMANDS = {
         help="fit a routing policy to graded calls, measure it, check policy files",
         extra="router",
     ),
+    "cache": Command(
+        module="llmtrace.commands.cache",
+        help="try the semantic cache on labelled pairs of questions",
+        extra="embedding",
+    ),
     "tokenizers": Command(
         module="llmtrace.commands.tokenizers",
         help="fetch the files of tiktoken's encodings, for estimates of tokens",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from llmtrace.blocks import Blocks
+    from llmtrace.cache import Cache
     from llmtrace.chain import Step
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
@@ -49,6 +50,7 @@ def instrument(
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
     neighbours: Neighbours | None = None,
+    cache: Cache | None = None,
     router: Router | Given | None = None,
     interceptors: Sequence[Step] = (),
 ) -> None:
@@ -86,6 +88,8 @@ def instrument(
         neighbours: What to do where another instrumentation tells the same calls: ``"both"`` tell them, ours is to
             ``"yield"`` where the current span is another's of the call, or to ``"replace"`` those that are at it now.
             None: as ``LLMTRACE_NEIGHBOURS`` says, which is both by default.
+        cache: Gives answers again, to the same request and, with an embedder, to other words for it; a
+            ``llmtrace.cache.Cache``. None: every call goes to the provider.
         router: Which model answers: a ``llmtrace.router.Router``, a policy, or the path of a policy file. None: the
             one the app asks for.
         interceptors: What acts on a call before it leaves, on its reply, or in the provider's place, the first
@@ -116,7 +120,11 @@ def instrument(
                 meter_provider=meter_provider,
                 logger_provider=logger_provider,
                 upload=upload,
-                steps=[*([] if routing is None else [routing]), *interceptors],
+                steps=[
+                    *([] if cache is None else [cache.step]),
+                    *([] if routing is None else [routing]),
+                    *interceptors,
+                ],
                 router=routing,
             )
         except Exception as error:  # noqa: BLE001 - the app must start without us

@@ -228,6 +228,8 @@ class Seam:
         acted = acting.begin(client, args, kwargs, _server_of(client, options.url))
         if seen is not None and seen.recording is not None:
             seen.recording.marks = acted.asked.marks if acted is not None else marks_beside()
+            if acted is not None and self._asks_usage:  # for a reply in the provider's place it was asked in its time
+                _asking(seen, args, kwargs)
         return acted
 
     def _begin(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation | None:

@@ -199,6 +199,43 @@ REPLY_ORIGIN: Final = _attribute(
 REPLY_SAVED_USD: Final = _attribute(
     "llmtrace.reply.saved_usd", "string", LLMTRACE, "decimal US dollars the provider would have taken for that reply"
 )
+CACHE_RESULT: Final = _attribute(
+    "llmtrace.cache.result",
+    "string",
+    LLMTRACE,
+    "`exact` (the same request), `semantic` (another question's answer), `shared` (an equal call under way), "
+    "`miss`, `refresh` or `bypass` (as the app asked), `unfit` (no answer of it may be kept)",
+)
+CACHE_SIMILARITY: Final = _attribute(
+    "llmtrace.cache.similarity", "double", LLMTRACE, "cosine of the nearest stored question"
+)
+CACHE_WRONG_PROBABILITY: Final = _attribute(
+    "llmtrace.cache.wrong_probability",
+    "double",
+    LLMTRACE,
+    "how likely the answer to the nearest stored question is wrong for this one, as the curve says",
+)
+CACHE_NEAR_MISS: Final = _attribute(
+    "llmtrace.cache.near_miss",
+    "string",
+    LLMTRACE,
+    "why the nearest stored question's answer was not given: a guard (`digits`, `signs`, `negation`, `opposite`, "
+    "`name`, `order`, `ask`), `bound` or `judge`",
+)
+CACHE_AGE: Final = _attribute("llmtrace.cache.age", "double", LLMTRACE, "seconds since the answer given was made")
+CACHE_SAVED_TIME: Final = _attribute(
+    "llmtrace.cache.saved_time", "double", LLMTRACE, "seconds the provider took for the answer given"
+)
+CACHE_NOT_KEPT: Final = _attribute(
+    "llmtrace.cache.not_kept",
+    "string",
+    LLMTRACE,
+    "why the provider's answer was not stored: `error`, `refusal`, `truncated`, `tool_call`, `empty`, "
+    "`large`, `partial`",
+)
+CACHE_FAULT: Final = _attribute(
+    "llmtrace.cache.fault", "string", LLMTRACE, "class of the error that cache, embedder, judge or store failed with"
+)
 GUARDRAIL_VERDICT: Final = "llmtrace.guardrail.verdict"
 """Of a call that guardrails looked at: the strongest of their verdicts, such as `block`."""
 
