@@ -21,7 +21,7 @@ import wrapt
 
 from llmtrace import faults, semconv
 from llmtrace.beside import Beside, is_async, marks_beside
-from llmtrace.chain import Asked, Proceed, Reply, is_whole, run, run_async
+from llmtrace.chain import Asked, Proceed, Reply, WaitingFilter, is_whole, run, run_async
 from llmtrace.identity import current_identity
 from llmtrace.operations import operation_of
 
@@ -269,9 +269,9 @@ class ListenedStream(_Proxy):
             return
         try:
             async for data in self.__wrapped__:
-                if passed := self._passed(data):
+                if passed := await self._passed_async(data):
                     yield passed
-            if left := self._left():
+            if left := await self._left_async():
                 yield left
         finally:  # a client stops reading at the last event
             self._tell()
@@ -309,6 +309,19 @@ class ListenedStream(_Proxy):
         self._keep(left)
         return left
 
+    async def _passed_async(self, data: bytes) -> bytes:
+        for each in self._self_asked.filters:
+            data = await _fed(each, data)
+        self._keep(data)
+        return data
+
+    async def _left_async(self) -> bytes:
+        left = b""
+        for each in self._self_asked.filters:
+            left = (await _fed(each, left) if left else b"") + await _finished(each)
+        self._keep(left)
+        return left
+
     def _keep(self, data: bytes) -> None:
         self._self_room -= len(data)
         if self._self_room >= 0:
@@ -326,6 +339,14 @@ class ListenedStream(_Proxy):
                 listener(reply)
             except Exception as error:  # noqa: BLE001 - the app has its answer
                 faults.report("acting.listener", error)
+
+
+async def _fed(each: StreamFilter, data: bytes) -> bytes:
+    return await each.feed_async(data) if isinstance(each, WaitingFilter) else each.feed(data)
+
+
+async def _finished(each: StreamFilter) -> bytes:
+    return await each.finish_async() if isinstance(each, WaitingFilter) else each.finish()
 
 
 def _asked(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any], server: Server) -> Asked | None:

@@ -133,6 +133,11 @@ COMMANDS = {
         help="fetch the files of tiktoken's encodings, for estimates of tokens",
         extra="",
     ),
+    "guardrails": Command(
+        module="llmtrace.commands.guardrails",
+        help="measure a guardrail on a labelled file of your own",
+        extra="",
+    ),
     "prices": Command(
         module="llmtrace_collector.commands.prices",
         help="show, check and update prices, price stored calls again",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmtrace.blocks import Blocks
     from llmtrace.cache import Cache
     from llmtrace.chain import Step
+    from llmtrace.guardrails.making import Given as Guarding
     from llmtrace.logs import Logs
     from llmtrace.metering import Metering
     from llmtrace.pricing_settings import Prices
@@ -50,6 +51,7 @@ def instrument(
     prices: Prices | None = None,
     providers: Mapping[str, str] | None = None,
     neighbours: Neighbours | None = None,
+    guardrails: Sequence[Guarding] = (),
     cache: Cache | None = None,
     router: Router | Given | None = None,
     interceptors: Sequence[Step] = (),
@@ -88,6 +90,9 @@ def instrument(
         neighbours: What to do where another instrumentation tells the same calls: ``"both"`` tell them, ours is to
             ``"yield"`` where the current span is another's of the call, or to ``"replace"`` those that are at it now.
             None: as ``LLMTRACE_NEIGHBOURS`` says, which is both by default.
+        guardrails: What looks at texts asked and answered, and tells, takes out or refuses: guardrails of
+            ``llmtrace.guardrails``, the words ``"pii"``, ``"secrets"``, ``"injection"`` for those that observe, or
+            functions from a text to whether something is wrong with it.
         cache: Gives answers again, to the same request and, with an embedder, to other words for it; a
             ``llmtrace.cache.Cache``. None: every call goes to the provider.
         router: Which model answers: a ``llmtrace.router.Router``, a policy, or the path of a policy file. None: the
@@ -97,7 +102,7 @@ def instrument(
 
     Raises:
         ValueError: An argument is not one of its values, or a policy file says what it must not.
-        TypeError: ``redact`` is neither a name, a pattern nor a function.
+        TypeError: ``redact`` is neither a name, a pattern nor a function, or one of ``guardrails`` is no guardrail.
     """
     global _active  # noqa: PLW0603
     settings = load_settings(
@@ -109,6 +114,7 @@ def instrument(
         providers=providers,
         neighbours=neighbours,
     )
+    guarding = _guarding(guardrails, settings)
     routing = _router(router)
     with _changing:
         if _active is not None or settings.disabled:
@@ -121,11 +127,13 @@ def instrument(
                 logger_provider=logger_provider,
                 upload=upload,
                 steps=[
+                    *guarding,
                     *([] if cache is None else [cache.step]),
                     *([] if routing is None else [routing]),
                     *interceptors,
                 ],
                 router=routing,
+                guards=bool(guardrails),
             )
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
@@ -220,6 +228,16 @@ def _router(given: Router | Given | None) -> Router | None:
     return as_router(given)
 
 
+def _guarding(guardrails: Sequence[Guarding], settings: Settings) -> Sequence[Step]:
+    """The step of the guardrails; none when there are none, and then nothing of them is loaded."""
+    if not guardrails:
+        return ()
+    from llmtrace.costing import CostStage
+    from llmtrace.guardrails.step import GuardrailsStep
+
+    return (GuardrailsStep(guardrails, prices=CostStage(settings.pricing.prices).own_prices),)
+
+
 def _left_out(name: str, error: Exception) -> None:
     """A step that failed: the call went on without it."""
     place = f"interceptor {name}"
@@ -260,6 +278,7 @@ class _Instrumentation:
         upload: Uploading | None,
         steps: Sequence[Step],
         router: Router | None,
+        guards: bool,
     ) -> _Instrumentation | None:
         # Here, so that `import llmtrace` loads neither OpenTelemetry's SDK nor the client.
         from llmtrace.acting import Acting
@@ -287,13 +306,15 @@ class _Instrumentation:
         costs = CostStage(settings.pricing.prices)
         name_providers(settings.pricing.providers)
         logs = Logs(settings, worker, logger_provider)
+        if guards:
+            logs.logger()  # now, so that a flush of the app's covers the verdicts of the first call
         uploads = Uploads(upload, settings, worker) if upload is not None and settings.captures_content else None
         ledger = Ledger()
         observer = Observer(
             tracing=tracing,
             metering=metering,
             worker=worker,
-            teller=make_teller(settings, metering, costs, logs=logs, uploads=uploads, ledger=ledger),
+            teller=make_teller(settings, metering, costs, logs=logs, uploads=uploads, ledger=ledger, guards=guards),
             unsampled_teller=make_unsampled_teller(metering, costs, ledger),
             baggage=settings.accepted_baggage,
             yields=settings.neighbours == "yield",

@@ -236,8 +236,31 @@ CACHE_NOT_KEPT: Final = _attribute(
 CACHE_FAULT: Final = _attribute(
     "llmtrace.cache.fault", "string", LLMTRACE, "class of the error that cache, embedder, judge or store failed with"
 )
-GUARDRAIL_VERDICT: Final = "llmtrace.guardrail.verdict"
-"""Of a call that guardrails looked at: the strongest of their verdicts, such as `block`."""
+GUARDRAIL_VERDICT: Final = _attribute(
+    "llmtrace.guardrail.verdict",
+    "string",
+    LLMTRACE,
+    "of a call that guardrails looked at the strongest of their verdicts: `block`, `redact`, `flag`, `error`, "
+    "`timeout`, `skipped`, `pass`",
+)
+GUARDRAIL_VERDICTS: Final = _attribute(
+    "llmtrace.guardrail.verdicts", "string", LLMTRACE, "all of them as JSON, without content; 32 at most"
+)
+GUARDRAIL_REFUSED_BY: Final = _attribute(
+    "llmtrace.guardrail.refused_by", "string", LLMTRACE, "the guardrail that refused the call"
+)
+GUARDRAIL_DURATION: Final = _attribute(
+    "llmtrace.guardrail.duration", "double", LLMTRACE, "seconds that guardrails took, those beside the call included"
+)
+GUARDRAIL_COST_USD: Final = _attribute(
+    "llmtrace.guardrail.cost_usd", "string", LLMTRACE, "decimal US dollars that judges said they took"
+)
+GUARDRAIL_FAULT: Final = _attribute(
+    "llmtrace.guardrail.fault",
+    "string",
+    LLMTRACE,
+    "the class of a fault for which guardrails were left out of the call",
+)
 
 # What a router did with the call
 ROUTER_ROUTE: Final = _attribute("llmtrace.router.route", "string", LLMTRACE, "name of the route that fitted")
@@ -1003,6 +1026,8 @@ EXCEPTION_MESSAGE: Final = "exception.message"
 EVENT_NAME: Final = "event.name"
 """Of a log record sent by an SDK without the field of that name (OTEL)."""
 EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
+GUARDRAIL_STAGE: Final = "llmtrace.guardrail.stage"
+"""Of a verdict of a guardrail as an event."""
 EVALUATION_NAME: Final = "gen_ai.evaluation.name"
 EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
 EVALUATION_SCORE_LABEL: Final = "gen_ai.evaluation.score.label"

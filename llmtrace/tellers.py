@@ -10,7 +10,7 @@ from llmtrace.background import background_stage
 from llmtrace.capture import CaptureStage, LabelsStage
 from llmtrace.changes import ChangesStage
 from llmtrace.estimates import EstimateStage
-from llmtrace.events import EventOutlet
+from llmtrace.events import EventOutlet, VerdictOutlet
 from llmtrace.features import FeaturesStage
 from llmtrace.metrics import MetricsOutlet
 from llmtrace.pace import pace_stage
@@ -30,9 +30,16 @@ if TYPE_CHECKING:
 
 
 def make_teller(
-    settings: Settings, metering: Metering, costs: CostStage, *, logs: Logs, uploads: Uploads | None, ledger: Ledger
+    settings: Settings,
+    metering: Metering,
+    costs: CostStage,
+    *,
+    logs: Logs,
+    uploads: Uploads | None,
+    ledger: Ledger,
+    guards: bool = False,
 ) -> Teller:
-    """The teller of calls that have a span."""
+    """The teller of calls that have a span; ``guards`` says whether guardrails look at them."""
     counted = MetricsOutlet(metering)
     stages: list[Stage] = [
         request_stage,
@@ -56,6 +63,8 @@ def make_teller(
     outlets: list[Outlet] = [SpanOutlet(with_content=settings.content_on_spans), counted]
     if settings.content_on_events:
         outlets.append(EventOutlet(logs))
+    if guards:
+        outlets.append(VerdictOutlet(logs))
     return Teller(stages=stages, outlets=outlets, counts=counted)
 
 

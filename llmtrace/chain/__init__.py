@@ -10,7 +10,7 @@ A step is written once, for clients that block and for those that do not: as a g
 from __future__ import annotations
 
 from llmtrace.chain.effects import Do, Effect, Send, Work
-from llmtrace.chain.exchange import Asked, Marks, Origin, Reply, StreamFilter, is_whole
+from llmtrace.chain.exchange import Asked, Marks, Origin, Reply, StreamFilter, WaitingFilter, is_whole
 from llmtrace.chain.running import ChainRefusal, Proceed, Step, chained, run, run_async
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Send",
     "Step",
     "StreamFilter",
+    "WaitingFilter",
     "Work",
     "chained",
     "is_whole",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from llmtrace.calls import Identity, Operation, Server
 
@@ -36,6 +36,17 @@ class StreamFilter(Protocol):
 
     def finish(self) -> bytes:
         """What is left, when no more comes."""
+
+
+@runtime_checkable
+class WaitingFilter(StreamFilter, Protocol):
+    """A filter that may have to wait for what it decides by; clients that do not block use these."""
+
+    async def feed_async(self, data: bytes) -> bytes:
+        """As ``feed``."""
+
+    async def finish_async(self) -> bytes:
+        """As ``finish``."""
 
 
 _LAST_EVENTS = {

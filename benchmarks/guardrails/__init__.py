@@ -1,0 +1,1 @@
+"""Guardrails on labelled texts, and the weights of the injection classifier."""
