@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from llmtrace_collector.commands import export_finetune
 from llmtrace_collector.commands.terminal import guarded, say
 from llmtrace_collector.errors import ConfigError
 from llmtrace_collector.pricing import focus
@@ -25,8 +26,9 @@ def main(argv: Sequence[str]) -> int:
     costs.add_argument("--to", dest="end", default="", metavar="DAY", help="last day, included (default: the first)")
     costs.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     reach.add_to(costs)
+    export_finetune.add_to(actions)
     given = parser.parse_args(argv)
-    return guarded("export", lambda: _focus(given))
+    return guarded("export", lambda: export_finetune.run(given) if given.action == "finetune" else _focus(given))
 
 
 def _focus(given: argparse.Namespace) -> int:
