@@ -22,9 +22,9 @@ COUNTERFACTUALS: Final = {
 _NAMES: Final = {
     "origin_name": semconv.REPLY_ORIGIN,
     "saved_name": semconv.REPLY_SAVED_USD,
-    "counterfactual_name": "llmtrace.router.counterfactual_usd",
-    "discarded_name": "llmtrace.router.discarded_usd",
-    "shadow_name": "llmtrace.router.shadow_of",
+    "counterfactual_name": semconv.ROUTER_COUNTERFACTUAL_USD,
+    "discarded_name": semconv.ROUTER_DISCARDED_USD,
+    "shadow_name": semconv.ROUTER_SHADOW_OF,
     "input_price_name": semconv.COST_UNIT_PRICES["input"],
     "cache_read_name": semconv.COST_PARTS["cache_read"],
     "cache_write_name": semconv.COST_PARTS["cache_write"],
