@@ -182,7 +182,7 @@ def passes_on(release):
     with open(constraints, "w") as file:
         file.writelines(line for line in exported.stdout.splitlines(True) if not line.startswith(("openai=", "httpx")))
     install = ["pip", "install", "--quiet", "--python", python, "--constraint", constraints, "--group", "test"]
-    install += ["--editable", ".[schemas]", "openai==%s" % release] + BESIDE.get(release, [])
+    install += ["--editable", ".[schemas,router]", "openai==%s" % release] + BESIDE.get(release, [])
     if not os.path.exists(python):
         made = subprocess.run(uv + ["venv", "--quiet", "--allow-existing", "--python", PYTHON, folder], cwd=HERE)
         if made.returncode:

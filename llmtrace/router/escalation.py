@@ -15,8 +15,11 @@ from llmtrace.router.policies import Cascade
 _STRONG_VERDICTS = ("block", "redact", "flag")
 
 
-def why_escalate(asked: Asked, reply: Reply, policy: Cascade) -> str | None:
-    """The first signal the answer shows; None when it stands."""
+def why_escalate(asked: Asked, reply: Reply, policy: Cascade, *, verdict_before: object = None) -> str | None:
+    """The first signal the answer shows; None when it stands.
+
+    ``verdict_before`` is what guardrails said before it was asked: a word on the request is none on the answer.
+    """
     sent, body = _as_read(asked, reply)
     wire = asked.operation.wire
     choices = read_choices(wire, body)
@@ -25,7 +28,7 @@ def why_escalate(asked: Asked, reply: Reply, policy: Cascade) -> str | None:
         "refusal": verdict is not None and verdict.refused is True,
         "truncated": verdict is not None and verdict.truncated is True,
         "empty": verdict is None or verdict.empty is True,
-        "guardrail": asked.marks.get(semconv.GUARDRAIL_VERDICT) in _STRONG_VERDICTS,
+        "guardrail": _verdict_on_answer(asked, verdict_before) in _STRONG_VERDICTS,
     }
     for signal in policy.escalate:
         if shown[signal] if signal != "schema_invalid" else _is_invalid(wire, sent, choices):
@@ -36,6 +39,11 @@ def why_escalate(asked: Asked, reply: Reply, policy: Cascade) -> str | None:
         if mean is not None and mean < policy.min_logprob:
             return "low_logprob"
     return "app" if policy.when is not None and policy.when(asked.body, reply.json) else None
+
+
+def _verdict_on_answer(asked: Asked, before: object) -> object:
+    now = asked.marks.get(semconv.GUARDRAIL_VERDICT)
+    return None if now == before else now
 
 
 def _is_invalid(wire: str, sent: dict[str, Any], choices: list[Choice]) -> bool:

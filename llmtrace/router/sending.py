@@ -52,6 +52,7 @@ class Sending:
     _kept_target: Target | None = None
     _discarded_usd: Decimal | None = None
     _error: Exception | None = None
+    _verdict_before: object = None
 
     def steps(self, proceed: Proceed) -> Steps:
         """The reply of the first target whose answer stands; else the last one's.
@@ -75,6 +76,7 @@ class Sending:
     def _ask(self, deployment: Deployment, ticket: Ticket, proceed: Proceed, *, is_last: bool) -> Asking:
         began = self.clock()
         self.attempts += 1
+        self._verdict_before = self.asked.marks.get(semconv.GUARDRAIL_VERDICT)
         try:
             reply: Reply = yield from proceed(self._as_sent(deployment, is_last=is_last))
         except Exception as error:
@@ -109,7 +111,7 @@ class Sending:
     def _stands(self, target: Target, reply: Reply) -> bool:
         if self.plan.cascade is None or reply.stream or target == self.plan.targets[-1]:
             return True
-        signal = why_escalate(self.asked, reply, self.plan.cascade)
+        signal = why_escalate(self.asked, reply, self.plan.cascade, verdict_before=self._verdict_before)
         if signal is None:
             return True
         self.tried.append(f"{target.name}={signal}")

@@ -155,6 +155,11 @@ def test_a_yaml_file_and_its_json_say_the_same(tmp_path: Path) -> None:
     assert (route.shadow.target.model, route.shadow.share) == ("gpt-4.1", 0.05)
 
 
+def test_the_example_of_the_documentation_is_a_policy() -> None:
+    names = [route.name for route in load_routing(Path(__file__).parents[2] / "docs/examples/router.yaml").routes]
+    assert names == ["support", "drafts", "everything-else"]
+
+
 WRONG: list[tuple[Any, str]] = [
     ([], r"the file: '\[\]'"),
     ({"routes": []}, "routes: "),
