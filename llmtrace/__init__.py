@@ -22,7 +22,7 @@ from llmtrace.spanning import span
 
 __all__ = ["__version__", "context", "dropped_calls", "feedback", "flush", "instrument", "span", "uninstrument"]
 
-_ROOMS = frozenset({"confidence", "consistency"})
+_ROOMS = frozenset({"confidence", "consistency", "grounding"})
 """Loaded when they are first asked for."""
 
 

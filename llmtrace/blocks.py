@@ -78,8 +78,19 @@ class Blocks:
 class Running:
     """One block that is open."""
 
-    __slots__ = ("__weakref__", "_blocks", "_current", "_identity", "_input", "_labels", "_once", "_output", "_span",
-                 "_told")  # fmt: skip
+    __slots__ = (
+        "__weakref__",
+        "_blocks",
+        "_current",
+        "_facts",
+        "_identity",
+        "_input",
+        "_labels",
+        "_once",
+        "_output",
+        "_span",
+        "_told",
+    )  # fmt: skip
 
     def __init__(self, told: Told, span: Span, blocks: Blocks, identity: Identity | None) -> None:
         self._told = told
@@ -88,6 +99,7 @@ class Running:
         self._identity = identity
         """None when the span takes nothing."""
         self._labels: dict[str, Label] = {}
+        self._facts: dict[str, int | float] = {}
         self._input: object = _NOT_SAID
         self._output: object = _NOT_SAID
         self._current: Current | None = None
@@ -114,6 +126,10 @@ class Running:
             self._labels.update(labels_of(attributes, of="span"))
         except (TypeError, ValueError) as error:  # an app must not stop over it, and stops nowhere without us
             faults.say_once(str(error), "llmtrace: %s", error)
+
+    def set_facts(self, facts: Mapping[str, int | float]) -> None:
+        """Add figures of ours, under names of ours."""
+        self._facts.update(facts)
 
     def set_input(self, value: object) -> None:
         """What goes in: arguments, a query, a task. Content: told only when that is captured."""
@@ -167,7 +183,7 @@ class Running:
                 output=_encoded(self._output, redactor),
             )
             message = redactor.text(failure.message) if failure and failure.message and self.takes_content else None
-            spans.write_block(self._span, attributes, failure, message=message)
+            spans.write_block(self._span, {**attributes, **self._facts}, failure, message=message)
         finally:
             self._span.end(end_ns)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from llmtrace import faults
 from llmtrace.settings import Export, Neighbours, Settings, load_settings
@@ -135,6 +135,8 @@ def instrument(
                 router=routing,
                 guards=bool(guardrails),
             )
+            if _active is not None and cache is not None:
+                _active.heard = cache.feedback
         except Exception as error:  # noqa: BLE001 - the app must start without us
             faults.report("instrument", error)
 
@@ -180,12 +182,19 @@ def settings_in_force() -> Settings | None:
     return _active.settings if _active is not None else None
 
 
+class Heard(Protocol):
+    """Takes to heart what people think of an answer."""
+
+    def __call__(self, response_id: str, *, good: bool) -> object:
+        """Whatever comes of it."""
+
+
 def event_outlet() -> EventOutlet | None:
     """Where events of the app's own go; also where nothing is instrumented, unless telemetry is switched off."""
     global _lone  # noqa: PLW0603
     active = _active
     if active is not None:
-        return EventOutlet(settings=active.settings, logs=active.logs, worker=active.worker)
+        return EventOutlet(settings=active.settings, logs=active.logs, worker=active.worker, heard=active.heard)
     with _changing:
         if _lone is None:
             _lone = EventOutlet.alone(load_settings())
@@ -199,6 +208,7 @@ class EventOutlet:
     settings: Settings
     logs: Logs
     worker: Worker
+    heard: Heard | None = None
 
     @classmethod
     def alone(cls, settings: Settings) -> EventOutlet:
@@ -266,6 +276,8 @@ class _Instrumentation:
         self.logs = logs
         self.uploads = uploads
         self.worker = worker
+        self.heard: Heard | None = None
+        """Told what people think of an answer, by its id."""
 
     @classmethod
     def begin(

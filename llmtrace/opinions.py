@@ -19,6 +19,9 @@ from llmtrace import semconv
 DEFAULT_NAME: Final = "rating"
 WITHDRAWN: Final = "withdrawn"
 """A label that takes back what the same person said before under the same name."""
+GOOD_WORDS: Final = frozenset({"pass", "passed", "up", "good", "yes", "true", "relevant", "correct"})
+BAD_WORDS: Final = frozenset({"fail", "failed", "down", "bad", "no", "false", "irrelevant", "incorrect"})
+"""As the app's means count them."""
 MAX_WORD_CHARS: Final = 256
 MAX_TEXT_CHARS: Final = 20_000
 """Of a comment, and of a correction."""
@@ -54,6 +57,14 @@ class Opinion:
     user: str = ""
     """'': somebody; then every statement is somebody else's."""
     session: str = ""
+
+    @property
+    def is_good(self) -> bool | None:
+        """Whether the answer was liked: by a score of 0.5 or more, or 0 or less, else by a word; None: neither."""
+        if self.score is not None:
+            return True if self.score >= 0.5 else False if self.score <= 0 else None
+        word = self.label.casefold()
+        return True if word in GOOD_WORDS else False if word in BAD_WORDS else None
 
     @property
     def attributes(self) -> dict[str, str | float]:

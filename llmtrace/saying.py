@@ -14,6 +14,7 @@ from llmtrace.opinions import DEFAULT_NAME, Opinion, OpinionError, opinion
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
+    from llmtrace.instrumentation import EventOutlet
     from llmtrace.redaction.redactor import Redactor
 
 
@@ -104,6 +105,8 @@ def _address(about: object) -> str:
 
 def _emit(made: Opinion) -> None:
     outlet = instrumentation.event_outlet()
+    if outlet is not None:
+        _let_hear(outlet, made)
     # Here, not on the worker: a provider of our own cannot be made any more once the interpreter ends.
     logger = outlet.logs.logger() if outlet is not None else None
     if outlet is None or logger is None:
@@ -123,6 +126,22 @@ def _emit(made: Opinion) -> None:
         )
 
     outlet.worker.put(emit, len(made.comment) + len(made.correction))
+
+
+def _let_hear(outlet: EventOutlet, made: Opinion) -> None:
+    """A cache forgets an answer that was not liked; on the worker, for it may ask another machine."""
+    heard, good = outlet.heard, made.is_good
+    if heard is None or good is None or not made.response_id:
+        return
+
+    def tell() -> None:
+        try:
+            heard(made.response_id, good=good)
+        except Exception as error:  # noqa: BLE001 - a store that is away
+            told = type(error).__name__
+            faults.say_once("feedback-unheard", "llmtrace: the cache could not take feedback in (%s). Said once.", told)
+
+    outlet.worker.put(tell)
 
 
 def _redacted(made: Opinion, redactor: Redactor) -> Opinion:

@@ -659,6 +659,12 @@ RETRIEVAL_QUERY: Final = _attribute(
 RETRIEVAL_DOCUMENTS: Final = _attribute(
     "gen_ai.retrieval.documents", "string", GENAI, "JSON, of what a retrieval found; content capture only"
 )
+RETRIEVAL_COUNT: Final = _attribute(
+    "llmtrace.retrieval.documents.count", "int", LLMTRACE, "how many `llmtrace.grounding.retrieval` was told of"
+)
+RETRIEVAL_TOP_SCORE: Final = _attribute(
+    "llmtrace.retrieval.top_score", "double", LLMTRACE, "the largest of their scores, in the units of the search"
+)
 SPAN_INPUT: Final = _attribute(
     "llmtrace.span.input", "string", LLMTRACE, "JSON, of what went into any other span; content capture only"
 )

@@ -27,6 +27,9 @@ class Open(Protocol):
     def set_attributes(self, attributes: Mapping[str, LabelValue]) -> None:
         """Add attributes under names of your own."""
 
+    def set_facts(self, facts: Mapping[str, int | float]) -> None:
+        """For llmtrace's own: figures under names of the conventions."""
+
     def set_input(self, value: object) -> None:
         """What goes in: arguments of a tool, a query. Content: told only when that is captured."""
 
@@ -154,6 +157,9 @@ class Spanned:
 
 class _Closed:
     """Stands for a block that is not seen."""
+
+    def set_facts(self, facts: Mapping[str, int | float]) -> None:
+        pass
 
     def set_attributes(self, attributes: Mapping[str, LabelValue]) -> None:
         pass

@@ -17,6 +17,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogR
 from opentelemetry.util._once import Once
 
 import llmtrace
+from llmtrace.cache import Cache
 from llmtrace.opinions import MAX_TEXT_CHARS, OpinionError, opinion
 from support.collectors import Collector
 
@@ -150,6 +151,22 @@ def test_any_statement_is_one_or_is_refused_in_one_line(about: str, said: dict[s
         return
     assert bool(made.trace_id) != bool(made.response_id)
     assert made.score is not None or made.label
+
+
+@pytest.mark.parametrize(
+    ("what", "asked"),
+    [({"score": 0}, 2), ({"label": "down"}, 2), ({"score": 1}, 1), ({"label": "withdrawn"}, 1), ({"comment": "no"}, 1)],
+)
+def test_an_answer_that_was_not_liked_is_forgotten_by_the_cache(
+    make_traces: Any, said: Said, fake_and_client: Any, what: Any, asked: int
+) -> None:
+    fake, client = fake_and_client
+    make_traces(logger_provider=said.provider, cache=Cache())
+    answer = client.chat.completions.create(**ASK)
+    llmtrace.feedback(answer, **what)
+    assert len(said.all()) == 1
+    client.chat.completions.create(**ASK)
+    assert len(fake.requests) == asked
 
 
 SCRIPT = """

@@ -45,7 +45,7 @@ def reason_of_call(row: Mapping[str, Any]) -> str:
         return "error"
     if row["origin"]:
         return "not_by_the_provider"
-    return "guardrail" if row["verdict"] not in {"", "pass"} else ""
+    return "guardrail" if row["verdict"] not in {"", "pass", "skipped"} else ""
 
 
 def _reason_of_signals(row: Mapping[str, Any]) -> str:
