@@ -26,7 +26,7 @@ from llmtrace.chain import Asked, Reply, Step, chained, run
 from llmtrace.operations import operation_of
 from llmtrace.router import Cheapest, Fallback, Policy, Router, Target
 from llmtrace.router.learning import Example, Graded, counted, fit
-from llmtrace.router.measuring import Score, Scored, apgr, cpt, curve, with_thresholds
+from llmtrace.router.measuring import Score, Scored, apgr, cpt, curve, learned_scores, with_thresholds
 from llmtrace.router.predicting import Fitted
 
 WEAK, STRONG = "mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview"
@@ -116,7 +116,7 @@ def report(name: str, examples: list[Example], calls: int, draws: int) -> None:
         fitted = fit(train, seed=seed)
         fit_s = time.process_time() - began
         own = _scored(held_out, _both(fitted))
-        line = dict(with_thresholds(fitted, train, folds=10, seed=seed).thresholds)[0.95]
+        line = dict(with_thresholds(fitted, learned_scores(train, folds=10, seed=seed)).thresholds)[0.95]
         length = _scored(held_out, lambda prompt: (prompt.characters, prompt.characters))
         found.append((apgr(curve(own)), apgr(curve(length)), cpt(curve(own), 0.5), cpt(curve(own), 0.8), fit_s))
         cut, kept = _at(own, line)

@@ -60,14 +60,15 @@ def _check(policy: Path) -> int:
 def _measure(given: argparse.Namespace) -> int:
     from llmtrace.router.features import count
     from llmtrace.router.learning import Graded, counted, fit
-    from llmtrace.router.measuring import LEAST_CALLS, measured, with_thresholds
+    from llmtrace.router.measuring import LEAST_CALLS, learned_scores, measured, with_thresholds
 
     calls = counted([Graded(**row) for row in _rows(given.graded)])
     if not 2 <= given.folds <= 100:
         raise _GradedError(f"--folds {given.folds}: write a number from 2 to 100")
     if len(calls) < max(LEAST_CALLS, given.folds):
         raise _GradedError(f"{given.graded}: {len(calls)} calls are too few to measure by; grade {LEAST_CALLS} or more")
-    report = measured(calls, folds=given.folds, seed=given.seed)
+    scored = learned_scores(calls, folds=given.folds, seed=given.seed)
+    report = measured(calls, scored, folds=given.folds, seed=given.seed)
     began = time.perf_counter()
     fitted = fit(calls, seed=given.seed)
     report["fit_s"] = round(time.perf_counter() - began, 3)
@@ -76,7 +77,7 @@ def _measure(given: argparse.Namespace) -> int:
         fitted.worth(count(call.graded.prompt))
     report["choose_ms"] = round(1000 * (time.perf_counter() - began) / len(calls[:1000]), 4)
     if given.action == "fit":
-        made = with_thresholds(fitted, calls, folds=given.folds, seed=given.seed).as_json()
+        made = with_thresholds(fitted, scored).as_json()
         figures = {name: report[name] for name in ("calls", "apgr", "at_95_percent_quality")}
         given.out.write_text(json.dumps({**made, "measured": figures}, separators=(",", ":")))
         report["written"] = str(given.out)

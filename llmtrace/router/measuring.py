@@ -148,9 +148,13 @@ def summary(scored: Scored, *, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def measured(calls: Sequence[Example], *, folds: int, seed: int) -> dict[str, Any]:
+def learned_scores(calls: Sequence[Example], *, folds: int, seed: int) -> Scored:
+    """Scores by a learned policy; what takes the time of all that is here."""
+    return cross_validated(calls, _learn(seed), folds=folds, seed=seed)
+
+
+def measured(calls: Sequence[Example], learned: Scored, *, folds: int, seed: int) -> dict[str, Any]:
     """The whole report: the learned policy, and the trivial ones it must beat."""
-    learned = cross_validated(calls, _learn(seed), folds=folds, seed=seed)
     by_length = cross_validated(calls, lambda _: _length, folds=folds, seed=seed)
     report = summary(learned, seed=seed)
     low, high = _apgr_bounds(learned, seed)
@@ -180,10 +184,9 @@ def measured(calls: Sequence[Example], *, folds: int, seed: int) -> dict[str, An
     }
 
 
-def with_thresholds(fitted: Fitted, calls: Sequence[Example], *, folds: int, seed: int) -> Fitted:
+def with_thresholds(fitted: Fitted, scored: Scored) -> Fitted:
     """The policy with its lines: each keeps its share of quality at the lower bound, on calls not fitted to."""
-    scored = cross_validated(calls, _learn(seed), folds=folds, seed=seed)
-    everyone = np.arange(len(calls))
+    everyone = np.arange(len(scored.scores))
     lines: list[tuple[float, float]] = []
     for quality in _QUALITIES:
         safe = _safe_quality(scored, quality)
