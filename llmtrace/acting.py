@@ -38,6 +38,7 @@ WIRES: Final = frozenset({"chat", "responses", "completions", "embeddings"})
 
 _RAW_HEADER: Final = "x-stainless-raw-response"
 _KEPT_HEADERS: Final = ("content-type", "x-request-id", "openai-processing-ms", "openai-version", "openai-model")
+_PACKED: Final = ("content-encoding", "content-length")
 _LONGEST_BODY: Final = 4 * 1024 * 1024
 """Bytes of a stream that are kept for listeners."""
 
@@ -207,6 +208,14 @@ class _Sent:
             self._body = response.content
             return
         encoded = response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+        if encoded and self._asked.filters:
+            # Nobody may decide over bytes it cannot read, and a stream must not pass unseen for that.
+            response.stream = UnpackedStream(response.stream, response._get_content_decoder())  # noqa: SLF001
+            response.headers = type(response.headers)(
+                [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _PACKED]
+            )
+            del response._decoder  # noqa: SLF001
+            encoded = False
         if (self._asked.filters or self._asked.listeners) and not encoded:
             response.stream = ListenedStream(response.stream, self._asked, self._headers)
 
@@ -235,6 +244,28 @@ def note(kwargs: Mapping[str, Any]) -> None:
 def is_instead() -> bool:
     """Whether what the client processes now stands for an answer that was noted before."""
     return _instead.get()
+
+
+class UnpackedStream(_Proxy):
+    """The byte stream of an answer that came compressed, as it was before, by the decoder the client would use."""
+
+    def __init__(self, stream: Any, decoder: Any) -> None:
+        super().__init__(stream)
+        self._self_decoder = decoder
+
+    def __iter__(self) -> Iterator[bytes]:
+        for data in self.__wrapped__:
+            if plain := _joined(self._self_decoder.decode(data)):
+                yield plain
+        if left := _joined(self._self_decoder.flush()):
+            yield left
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for data in self.__wrapped__:
+            if plain := _joined(self._self_decoder.decode(data)):
+                yield plain
+        if left := _joined(self._self_decoder.flush()):
+            yield left
 
 
 class ListenedStream(_Proxy):
@@ -339,6 +370,11 @@ class ListenedStream(_Proxy):
                 listener(reply)
             except Exception as error:  # noqa: BLE001 - the app has its answer
                 faults.report("acting.listener", error)
+
+
+def _joined(decoded: Any) -> bytes:
+    """What a decoder gave: bytes with httpx, pieces of them with httpx2."""
+    return decoded if isinstance(decoded, bytes) else b"".join(decoded)
 
 
 async def _fed(each: StreamFilter, data: bytes) -> bytes:

@@ -104,6 +104,28 @@ _HARMLESS = (
     "请解释一下{topic}的规则。",
 )
 
+_EVERYDAY = (
+    "hi|hello|hello there|hey, how are you?|thanks!|thank you|ok|yes|no|good morning|why?|continue|go on|tell me more|please|great|bye"
+    "|help|what?|hm|sure|yes please|no thanks|sounds good|mail bob|call me|you|really?|test|one more|shorter please|in English, please"
+    "|def f(x): return x + 1|for (let i = 0; i < n; i++) { sum += a[i]; }|SELECT name FROM users WHERE id = 1|git commit -m 'fix'"
+    '|import numpy as np|{"name": "Ann", "age": 3}|x = [1, 2, 3]|<div class="box">text</div>|npm install react|print("hello world")'
+    "|TypeError: 'NoneType' object is not subscriptable|curl https://example.com|docker run -p 80:80 web|pip install requests"
+    "|2 + 2 = ?|What time is it?|Where is Paris?|Who wrote Faust?|Define entropy.|Spell necessary.|Proofread this.|Fix my code."
+    "|What does this function do?|Rewrite it in Rust.|Add a docstring.|Make it polite.|Shorten this text to 50 words.|Give me five names for a cat."
+)
+_REQUESTS = (
+    "Please write an email about {topic}.",
+    "Summarize the text on {topic} in three bullet points.",
+    "What is the best book on {topic}?",
+    "Translate to Spanish: I know nothing about {topic}.",
+    "I have a question about {topic}.",
+    "Give me ten ideas for {topic}.",
+    "Our customer asks about {topic}; what should I tell them?",
+    "Send bob@corp.example.com a note about {topic}.",
+    "Compare {topic} and {topic}.",
+    "def {topic}(): pass  # fix this, please",
+)
+
 
 def made(seed: int, per_template: int) -> Iterator[tuple[str, int]]:
     """Texts and labels; 1 is an attack."""
@@ -112,6 +134,11 @@ def made(seed: int, per_template: int) -> Iterator[tuple[str, int]]:
         for template in templates:
             for _ in range(per_template):
                 yield _varied(rng, _filled(rng, template)), label
+    for text in _EVERYDAY.split("|"):
+        yield from [(text, 0), (text.capitalize(), 0)]
+    for template in _REQUESTS:
+        for _ in range(per_template // 2):
+            yield _filled(rng, template), 0
 
 
 def _filled(rng: random.Random, template: str) -> str:

@@ -116,6 +116,8 @@ def measured(guard: Guardrail, examples: Sequence[Example]) -> Json:
     flagged: list[bool] = []
     unknown = 0
     stage = Stage.INPUT if Stage.INPUT in guard.stages else min(guard.stages)
+    drive(look(guard, [Subject(text=examples[0].text, stage=stage)]))  # what is loaded once is no text's
+    spent = time.process_time()
     for example in examples:
         began = time.perf_counter()
         looked = drive(look(guard, [Subject(text=example.text, stage=stage)]))
@@ -123,6 +125,7 @@ def measured(guard: Guardrail, examples: Sequence[Example]) -> Json:
         unknown += looked.verdict.decision in UNKNOWN
         found.append(looked.found[0])
         flagged.append(bool(looked.verdict.categories) or bool(looked.verdict.found))
+    cpu_ms = (time.process_time() - spent) * 1000 / len(examples)
     by_span = examples[0].spans is not None
     told = _by_span(guard, examples, found) if by_span else _by_label(examples, flagged)
     return {
@@ -131,6 +134,7 @@ def measured(guard: Guardrail, examples: Sequence[Example]) -> Json:
         **told,
         "not_known": unknown,
         "ms_per_document": round(statistics.fmean(times), 4),
+        "cpu_ms_per_document": round(cpu_ms, 4),
         "ms_p50": round(statistics.median(times), 4),
         "ms_p99": round(sorted(times)[min(len(times) - 1, int(len(times) * 0.99))], 4),
     }

@@ -26,6 +26,9 @@ class Chunks(Protocol):
     def flush(self) -> Steps[list[Json]]:
         """Events with what is still held, when nothing more comes."""
 
+    def abandon(self) -> list[Json]:
+        """Events with what is held, as it came: guardrails are left out from here on."""
+
 
 class _Text:
     """A text under way, and the confidence told with it."""
@@ -82,6 +85,17 @@ class ChatChunks:
             choice: Json = {"index": index, "finish_reason": None, "delta": {}}
             if (yield from self._end(index, choice)):
                 made.append({**self._head, "choices": [choice]})
+        return made
+
+    def abandon(self) -> list[Json]:
+        """Events with what is held, as it came."""
+        made = []
+        for (index, *key), text in self._texts.items():
+            choice: Json = {"index": index, "finish_reason": None, "delta": {}}
+            if text.guarded.pending:
+                _put(choice, tuple(key), text.guarded.pending)
+                made.append({**self._head, "choices": [choice]})
+        self._texts.clear()
         return made
 
     def _choice(self, choice: Json) -> Steps[tuple[Json, bool, bool]]:
@@ -210,6 +224,14 @@ class ResponsesChunks:
         for key in list(self._texts):
             made += yield from self._ended(key)
         return made
+
+    def abandon(self) -> list[Json]:
+        """Events with what is held, as it came."""
+        held = [
+            {**event, "delta": text.guarded.pending} for text, event in self._texts.values() if text.guarded.pending
+        ]
+        self._texts.clear()
+        return held
 
     def _delta(self, kind: str, payload: Json) -> Json:
         key = _key(kind.removesuffix(".delta"), payload)

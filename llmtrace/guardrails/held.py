@@ -1,7 +1,7 @@
 """Text that comes in pieces, passed on as soon as nothing in it can still become a violation.
 
     already shown | context | held back ........ newest
-                            └── looked at ──┘└─ at most 64 characters, and the word, number or match they are in
+                            └── looked at ──┘└─ at most 76 characters, and the word, number or match they are in
 
 What is found from the characters alone is found the same whichever way the text is cut: what is passed on ends where
 no word and no row of digits goes on, and never inside a match; a match of up to 64 characters may have spaces in it.
@@ -15,6 +15,8 @@ from typing import Final
 
 HOLD_CHARS: Final = 64
 """A match with spaces in it is seen whole up to this length."""
+STEP_CHARS: Final = 12
+"""It is looked at again when so many more may be ready, not for each token."""
 CONTEXT_CHARS: Final = 256
 """Of what was passed on, kept to look at what comes next."""
 LONGEST_RUN: Final = 1024
@@ -86,7 +88,7 @@ class Held:
             return Passed(text="", upto=self._done)
         self._text += text
         ready = len(self._text) - HOLD_CHARS
-        if self.whole or ready <= 0 or len(self._text) < self._look_at:
+        if self.whole or ready < STEP_CHARS or len(self._text) < self._look_at:
             return Passed(text="", upto=self._done)
         size = len(self._text)
         upto = _boundary(self._text, ready)

@@ -14,7 +14,7 @@ from llmtrace.chain import Asked, Do, Origin, Proceed, Reply
 from llmtrace.guardrails.answers import substitute_body, substitute_reply
 from llmtrace.guardrails.bodies import Path, Piece, answered_pieces, asked_pieces, told_texts, with_texts
 from llmtrace.guardrails.budget import Budget
-from llmtrace.guardrails.checking import Looked, Steps, begun, enforce, gathered, is_looking, look, placed
+from llmtrace.guardrails.checking import Looked, Steps, begun, enforce, gathered, is_looking, look, placed, unknown
 from llmtrace.guardrails.chunks import ChatChunks, ResponsesChunks
 from llmtrace.guardrails.held import without
 from llmtrace.guardrails.making import Given, make_guardrails
@@ -163,7 +163,12 @@ class GuardrailsStep:
         def closing() -> Steps[None]:
             return self._collected(watch)
 
-        return StreamGuard(watch.asked, chunks, whole=whole, substitute=substitute, closing=closing)
+        def failed(error: Exception) -> None:
+            watch.asked.marks[self.fault_mark] = type(error).__name__
+            for guard in self._guards:
+                enforce(unknown(guard, Stage.OUTPUT, Decision.ERROR, type(error).__name__))
+
+        return StreamGuard(watch.asked, chunks, whole=whole, substitute=substitute, closing=closing, failed=failed)
 
     def _whole(self, watch: _Watch, data: bytes) -> Steps[bytes]:
         """An answer that the app reads as bytes, all of it."""

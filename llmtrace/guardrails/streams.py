@@ -37,9 +37,12 @@ class StreamGuard(StreamFilter):
         whole: Whole,
         substitute: Substitute,
         closing: Callable[[], Steps[None]],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._asked = asked
         self._closing = closing
+        self._failed = failed
+        self._left_out = False
         self._chunks: Chunks = chunks
         self._whole = whole
         self._substitute = substitute
@@ -68,8 +71,9 @@ class StreamGuard(StreamFilter):
 
     def _fed(self, data: bytes) -> Steps[bytes]:
         self._buffer += data
-        if len(self._buffer) > LONGEST_EVENT:
-            raise ValueError("an event of more than 16 MiB")
+        if self._left_out:
+            data, self._buffer = self._buffer, b""
+            return data
         if not self._asked.stream:
             return b""
         try:
@@ -78,8 +82,9 @@ class StreamGuard(StreamFilter):
             return self._refused(blocked)
 
     def _finished(self) -> Steps[bytes]:
-        if self._over:
-            return b""
+        if self._over or self._left_out:
+            rest, self._buffer = self._buffer, b""
+            return b"" if self._over else rest
         try:
             if not self._asked.stream:
                 return (yield from self._whole(self._buffer))
@@ -94,7 +99,17 @@ class StreamGuard(StreamFilter):
         shown: list[bytes] = []
         while not self._over and (cut := _end_of_event(self._buffer)):
             event, self._buffer = self._buffer[:cut], self._buffer[cut:]
-            shown.append((yield from self._event(event)))
+            try:
+                shown.append((yield from self._event(event)))
+            except GuardrailBlocked:
+                raise
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not break the app's stream
+                shown += [self._leave_out(error), self._buffer]
+                self._buffer = b""
+                return b"".join(shown)
+        if len(self._buffer) > LONGEST_EVENT:
+            shown += [self._leave_out(ValueError("an event of more than 16 MiB")), self._buffer]
+            self._buffer = b""
         if self._over:
             self._buffer = b""
         return b"".join(shown)
@@ -117,6 +132,12 @@ class StreamGuard(StreamFilter):
     def _flushed(self) -> Steps[bytes]:
         yield from self._closing()
         return b"".join(_bytes(event) for event in (yield from self._chunks.flush()))
+
+    def _leave_out(self, error: Exception) -> bytes:
+        """Guardrails failed: what they hold goes out as it came, unless the user chose that it must not."""
+        self._failed(error)
+        self._left_out = True
+        return b"".join(map(_bytes, self._chunks.abandon()))
 
     def _refused(self, blocked: GuardrailBlocked) -> bytes:
         self._over, self._buffer = True, b""

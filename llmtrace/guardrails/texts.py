@@ -49,6 +49,11 @@ class GuardedText:
         self._held = Held(self._look, mark, whole=acts)
         self._holds = acts or any(guard.mode != Mode.OBSERVE for guard in here)
 
+    @property
+    def pending(self) -> str:
+        """What came and is not shown."""
+        return self._held.pending if self._holds else ""
+
     def add(self, text: str) -> Passed:
         """What of it may be passed on.
 

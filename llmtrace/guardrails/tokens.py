@@ -115,6 +115,7 @@ _ISSUERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "sonar token": (("squ_", "sqp_", "sqa_"), r"sq[upa]_[a-f0-9]{40}"),
     "sourcegraph token": (("sgp_",), r"sgp_(?:[a-f0-9]{16}_)?[a-f0-9]{40}"),
     "square token": (("sq0", "EAAA"), r"sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,43}|EAAA[A-Za-z0-9_-]{60}"),
+    "stripe key": (("_live_",), r"[rs]k_live_[A-Za-z0-9]{24,}+"),  # of letters alone
     "supabase key": (("sbp_", "sb_secret_"), r"sbp_[a-f0-9]{40}|sb_secret_[A-Za-z0-9_-]{20,}+"),
     "tailscale key": (("tskey-",), r"tskey-(?:auth|api|client|scim|webhook)-[A-Za-z0-9]{8,}+-[A-Za-z0-9]{20,}+"),
     "tavily key": (("tvly-",), r"tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}"),

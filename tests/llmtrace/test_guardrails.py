@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import threading
 import time
@@ -32,7 +33,8 @@ from llmtrace.guardrails import (
 )
 from llmtrace.judging import ChatJudge, DecisionsJudge, FunctionJudge, JudgeError, make_judge
 from llmtrace.testing import FakeReply
-from support.scripted import chat_body, response_body, said
+from support.releases import http
+from support.scripted import chat_body, chat_chunk, response_body, said
 from support.spans import attributes
 
 TOKEN = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
@@ -498,3 +500,53 @@ def test_what_is_no_guardrail_is_said_at_once(given: Any, message: str) -> None:
 def test_a_guardrail_that_cannot_be_says_why(make: Any) -> None:
     with pytest.raises(ValueError, match=r"[A-Z]\w+(\(|:)"):
         make()
+
+
+def test_a_compressed_stream_is_guarded_too(make_traces: Any, fake: Any) -> None:
+    class Packed(http.SyncByteStream):
+        def __iter__(self) -> Any:
+            events = [chat_chunk({"content": piece}) for piece in ("Write to ana@", "example.com, please.")]
+            plain = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events) + b"data: [DONE]\n\n"
+            packed = gzip.compress(plain)
+            yield packed[:30]
+            yield packed[30:]
+
+    def answer(request: Any) -> Any:
+        headers = {"content-type": "text/event-stream", "content-encoding": "gzip"}
+        return http.Response(200, headers=headers, stream=Packed())
+
+    make_traces(guardrails=[Pii(mode="redact")])
+    with (
+        http.Client(transport=http.MockTransport(answer)) as inner,
+        openai.OpenAI(base_url="https://api.openai.com/v1", api_key="x", http_client=inner) as packing,
+    ):
+        chunks = list(packing.chat.completions.create(**asks("hi"), stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == REDACTED
+
+
+def _break(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("llmtrace.guardrails.chunks._texts_in", fails)
+
+
+def test_a_fault_in_a_stream_breaks_nothing(
+    make_traces: Any, fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = make_traces(guardrails=[Pii(mode="redact")])
+    fake.plan = lambda _: FakeReply(text=MAIL)
+    _break(monkeypatch)
+    chunks = client.chat.completions.create(**asks("hi"), stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == MAIL
+    assert attributes(traces.one())["llmtrace.guardrail.fault"] == "KeyError"
+
+
+def test_a_fault_in_a_stream_refuses_where_the_user_chose_so(
+    make_traces: Any, fake: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_traces(guardrails=[Pii(mode="redact", fail_closed=True)])
+    fake.plan = lambda _: FakeReply(text=MAIL)
+    _break(monkeypatch)
+    with pytest.raises(GuardrailBlocked):
+        list(client.chat.completions.create(**asks("hi"), stream=True))
