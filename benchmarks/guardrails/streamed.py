@@ -21,7 +21,7 @@ from llmtrace.guardrails import GuardrailsStep, Pii, Secrets
 from llmtrace.operations import operation_of
 from llmtrace.servers import server_at
 
-WORDS = ("the", "report", "says", "that", "our", "team", "met", "in", "room", "and", "spoke", "about", "plans", "for", "spring")
+WORDS = ("the", "report", "says", "that", "our", "met", "in", "room", "and", "spoke", "of", "plans", "for", "spring")
 PLANTED = (
     "ana.keller@example.org",
     "4111 1111 1111 1111",
