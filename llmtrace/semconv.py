@@ -220,7 +220,7 @@ CACHE_NEAR_MISS: Final = _attribute(
     "string",
     LLMTRACE,
     "why the nearest stored question's answer was not given: a guard (`digits`, `signs`, `negation`, `opposite`, "
-    "`name`, `order`, `ask`), `bound` or `judge`",
+    "`name`, `order`, `ask`, `word`), `bound` or `judge`",
 )
 CACHE_AGE: Final = _attribute("llmtrace.cache.age", "double", LLMTRACE, "seconds since the answer given was made")
 CACHE_SAVED_TIME: Final = _attribute(

@@ -11,10 +11,13 @@ Verified are answers drawn at random before they are given (`verify_share`, by a
 complained about. A limit on single prices keeps the budget for candidates that are worth it: the highest price at
 which the recent candidates together would have cost no more than `delta`.
 
-What it promises: the expected number of wrong answers is at most `delta` times the requests, at every moment, as long
-as the curve's order is right and the factor covers its level. With a judge the second is measured, and follows a drift
-with a delay of about `memory` verdicts; without one it is an assumption about the traffic, namely that it is no worse
-than the labelled pairs of the curve.
+Where the verified tell that more wrong answers were given than were paid for, these count (each found stands for
+1 / `verify_share` - 1 that were not looked at), and the cache gives none until the requests have caught up. One
+standard deviation of chance is kept back.
+
+What it promises: the wrong answers expected, and a standard deviation more, are at most `delta` times the requests, at
+every moment, as long as the curve's level is covered by the factor. With a judge the level is measured, and a drift is
+made up for; without one it is an assumption about the traffic: that it is no worse than the curve's labelled pairs.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ class Standing:
     requests: int
     hits: int
     expected_wrong: float
-    """By the curve and the factor at the time of each hit."""
+    """By the curve and the factor at the time of each hit, or by the verdicts; with a standard deviation more."""
     factor: float
     verified: int
     found_wrong: int
@@ -53,7 +56,7 @@ class Standing:
 class Bound:
     """One budget. Called from many threads."""
 
-    def __init__(self, delta: float, *, memory: int = 300, begins: float = 1.0) -> None:
+    def __init__(self, delta: float, *, memory: int = 150, begins: float = 1.0) -> None:
         """`begins`: how many wrong answers are taken for expected and found before the first verdict.
 
         Raises:
@@ -67,7 +70,10 @@ class Bound:
         self._lock = Lock()  # protects all below
         self._requests = 0
         self._hits = 0
-        self._spent = 0.0
+        self._paid = 0.0
+        self._unseen = 0.0
+        """Wrong answers given, as those found among the verified let expect."""
+        self._unseen_variance = 0.0
         self._expected = 0.0
         self._found = 0.0
         self._verified = 0
@@ -87,21 +93,24 @@ class Bound:
             if len(self._recent) <= _EVERY or self._requests % _EVERY == 0:
                 self._set_limit()
             price = wrong * self._factor()
-            if wrong > self._limit or self._spent + price > self._delta * self._requests:
+            if wrong >= 1 or wrong > self._limit or self._spent(price) > self._delta * self._requests:
                 return False
-            self._spent += price
+            self._paid += price
             self._hits += 1
             return True
 
     def give_back(self, wrong: float) -> None:
         """The answer that was paid for was not given after all."""
         with self._lock:
-            self._spent = max(0.0, self._spent - wrong * self._factor())
+            self._paid = max(0.0, self._paid - wrong * self._factor())
             self._hits -= 1
 
-    def learn(self, wrong: float, *, is_wrong: bool) -> None:
-        """A verdict on an answer that was drawn at random among those to be given."""
+    def learn(self, wrong: float, *, is_wrong: bool, share: float) -> None:
+        """A verdict on an answer that was drawn at random, with the chance `share`, among those to be given."""
         with self._lock:
+            if is_wrong and share < 1:
+                self._unseen += 1 / share - 1
+                self._unseen_variance += (1 / share - 1) ** 2
             self._expected = self._expected * self._fade + wrong
             self._found = self._found * self._fade + is_wrong
             self._verified += 1
@@ -110,7 +119,7 @@ class Bound:
     def blame(self) -> None:
         """A wrong answer was given, as a user says: it is paid for in full."""
         with self._lock:
-            self._spent += 1.0
+            self._paid += 1.0
             self._found_wrong += 1
 
     @property
@@ -120,12 +129,17 @@ class Bound:
             return Standing(
                 requests=self._requests,
                 hits=self._hits,
-                expected_wrong=self._spent,
+                expected_wrong=self._spent(),
                 factor=self._factor(),
                 verified=self._verified,
                 found_wrong=self._found_wrong,
                 limit=self._limit,
             )
+
+    def _spent(self, price: float = 0.0) -> float:
+        """What was paid or, if that is more, found; with a standard deviation of chance, of as many rare events."""
+        paid = self._paid + price
+        return max(paid + sqrt(paid), self._unseen + sqrt(self._unseen_variance))
 
     def _factor(self) -> float:
         return max(1.0, poisson_above(self._found + self._begins) / (self._expected + poisson_above(self._begins)))
@@ -133,7 +147,7 @@ class Bound:
     def _set_limit(self) -> None:
         """The highest price at which what came lately would together have cost at most what is there for a request."""
         factor = self._factor()
-        left = self._delta * (self._requests + _AHEAD) - self._spent
+        left = self._delta * (self._requests + _AHEAD) - self._spent()
         room = left / _AHEAD * max(len(self._recent), _EVERY)
         limit = 0.0
         for price in sorted(self._recent):

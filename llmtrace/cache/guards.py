@@ -9,10 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
-from llmtrace.cache.opposites import OPPOSITES
+from llmtrace.cache.opposites import OPPOSITES, SYNONYMS
 
 
 def _set(words: str) -> frozenset[str]:
@@ -42,6 +43,8 @@ _ORDERS: Final = _set(
     "to from into than over versus vs before after between against by of for without with and or - > <"
 )
 _UNORDERED: Final = _set("and or vs versus between")
+_SLIP: Final = 0.75
+_DEGREES: Final = _set("most more least less very much quite")
 _COUNTS: Final = _set(
     "zero two three four five six seven eight nine ten eleven twelve twenty hundred thousand million billion half "
     "double triple twice once dozen"
@@ -89,7 +92,11 @@ def read(text: str) -> Reading:
 
 
 def conflict(one: str, other: str) -> str:
-    """The guard that holds the two apart: `digits`, `negation`, `opposite`, `name`, `order`, `ask`; '' for none."""
+    """The guard that holds the two apart; '' for none.
+
+    `digits`, `signs`, `negation`, `opposite`, `name`, `order` (of the same words), `ask` (who, why) or `word` (one in
+    another's place).
+    """
     a, b = read(one), read(other)
     if a.numbers != b.numbers or _counted(a) != _counted(b):
         return "digits"
@@ -105,13 +112,13 @@ def conflict(one: str, other: str) -> str:
         return "order"
     if a.asks != b.asks:
         return "ask"
-    return ""
+    return "word" if _replaced(a, b) else ""
 
 
 def opposed(a: Reading, b: Reading) -> bool:
     """Whether a word of one stands against a word of the other, or is the other's with a prefix that turns it."""
-    ours, theirs = set(a.words), set(b.words)
-    only_a, only_b = ours - theirs, theirs - ours
+    ours, theirs = Counter(a.words), Counter(b.words)
+    only_a, only_b = set(ours - theirs), set(theirs - ours)
     if any(OPPOSITES.get(word, frozenset()) & only_b for word in only_a):
         return True
     stems_a, stems_b = {stem(word) for word in only_a}, {stem(word) for word in only_b}
@@ -125,11 +132,12 @@ def stem(word: str) -> str:
     """The word without the endings of English, about."""
     for ending, least in (("'s", 1), ("ies", 3), ("ing", 4), ("ed", 4), ("es", 4), ("s", 3), ("ly", 4), ("e", 4)):
         if word.endswith(ending) and len(word) - len(ending) >= least and not word.endswith("ss"):
-            cut = word[: -len(ending)] + ("y" if ending == "ies" else "")
+            cut = word[: -len(ending)] + ("i" if ending == "ies" else "")
             if ending in ("ing", "ed") and len(cut) > 3 and cut[-1] == cut[-2] and cut[-1] not in "lsz":
                 cut = cut[:-1]
-            return cut[:-1] if cut.endswith("e") and len(cut) > 4 else cut
-    return word
+            word = cut[:-1] if cut.endswith("e") and len(cut) > 4 else cut
+            break
+    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
 
 
 def _negates(word: str) -> bool:
@@ -164,6 +172,27 @@ def _names_differ(a: Reading, b: Reading) -> bool:
     lost_a = {name for name in a.names if stem(name) not in words_b}
     lost_b = {name for name in b.names if stem(name) not in words_a}
     return bool(lost_a or lost_b)
+
+
+def _replaced(a: Reading, b: Reading) -> bool:
+    """The same question but for one word in one place, where the two are not known to mean the same."""
+    ours = [word for word in a.order if word in a.content and word not in _DEGREES]
+    theirs = [word for word in b.order if word in b.content and word not in _DEGREES]
+    begin = end = 0
+    least = min(len(ours), len(theirs))
+    while begin < least and ours[begin] == theirs[begin]:
+        begin += 1
+    while end < least - begin and ours[-1 - end] == theirs[-1 - end]:
+        end += 1
+    one, other = ours[begin : len(ours) - end], theirs[begin : len(theirs) - end]
+    return len(one) == 1 and len(other) == 1 and not _alike(one[0], other[0])
+
+
+def _alike(one: str, other: str) -> bool:
+    """Known to mean the same, or the same but for a slip of the finger."""
+    if other in SYNONYMS.get(one, ()):
+        return True
+    return one[:1] == other[:1] and SequenceMatcher(None, one, other, autojunk=False).ratio() > _SLIP
 
 
 def _swapped(a: Reading, b: Reading) -> bool:

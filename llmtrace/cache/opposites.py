@@ -99,7 +99,6 @@ _GROUPS: Final = (
     "north south east west northeast northwest southeast southwest",
     "english french german spanish italian portuguese russian chinese japanese korean hindi arabic dutch",
     "breakfast lunch dinner brunch supper",
-    "who when where why",
     "cat dog horse cow pig sheep rabbit bird fish",
     "json xml yaml csv html pdf",
     "mysql postgresql postgres sqlite oracle mongodb redis",
@@ -135,3 +134,34 @@ def _table() -> dict[str, frozenset[str]]:
 
 OPPOSITES: Final[dict[str, frozenset[str]]] = _table()
 """Of a word in lower case, those that mean another thing in its place."""
+
+
+_ALIKE: Final = """
+best good great top ideal better nice easi easy easiest fast fastest quick simple effective efficient
+buy purchas|start begin|learn study master|make creat build develop|improve increas boost enhanc develop better
+become be|find search look locat|get obtain|big large huge|job work career|money cash|movi film
+phone mobil smartphon cellphon|car vehicl|doctor physician|kid child children|difference distinct
+mean definition signific|use usag|fix repair resolv solv|remov delet rid eras|reason caus|happen occur
+help assist|job employment|company firm busines|college universiti school|pictur photo imag|app application
+website site webpag|laptop computer|free cost|india indian|usa america us|uk britain|person guy human
+lose reduce shed|fat weight|recover restor retriev|reset change|password passcod|tip advice suggestion
+book novel|believ think|favorit favourit best|speak talk|famou popular|rich wealthi|smart intelligent
+view opinion thought|earn make|online internet|prepar studi|hacker hack|stop quit|cheap affordabl
+websit site page|below under|biggest largest great greatest|list find|speak spoken|ask find|living live
+stand view|bad poor|earn make|recommend best good|different differ|improv increas|calculat find comput
+choos select pick|show display|attend visit join|chang modifi alter edit|error problem issu|trip travel visit
+place destination spot|girl woman|women girl|cure treat|remedi cure
+"""
+
+
+def _alikes() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for group in _ALIKE.replace("\n", "|").split("|"):
+        words = group.split()
+        for word in words:
+            found.setdefault(word, set()).update(words)
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+SYNONYMS: Final[dict[str, frozenset[str]]] = _alikes()
+"""Of a stem, those that mean about the same in a question."""

@@ -29,7 +29,7 @@ class CacheSettings:
     judge_timeout_s: float = 2.0
     judge_up_to: float = 0.5
     """Candidates that are wrong with at most this probability are put before the judge."""
-    verify_share: float = 0.05
+    verify_share: float = 0.1
     """Share of answers that the judge looks at before they are given, to measure the bound."""
     flight_wait_s: float = 30.0
     """How long an equal call waits for the one under way; 0: equal calls are all sent."""

@@ -179,7 +179,7 @@ class CacheStep:
             return "bound"
         serves = yield from self._verdict(case, match)
         if admitted and serves is not None:
-            matcher.bound.learn(match.wrong, is_wrong=not serves)
+            matcher.bound.learn(match.wrong, is_wrong=not serves, share=self._settings.verify_share)
         if serves:
             return ""
         if admitted:  # also without a verdict: it was drawn to be looked at
