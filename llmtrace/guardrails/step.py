@@ -64,10 +64,10 @@ class GuardrailsStep:
             return (yield from proceed(asked))
         watch = _Watch(asked=asked, telling=Telling(asked.marks), documents=current_documents())
         try:
-            sent = yield from self._asked(watch)
+            sent = yield from self._closed(Stage.INPUT, self._asked(watch))
             reply = yield from proceed(self._listening(watch, sent))
             self._count(asked, reply)
-            return (yield from self._answered(watch, reply))
+            return (yield from self._closed(Stage.OUTPUT, self._answered(watch, reply)))
         except GuardrailBlocked as blocked:
             text = self._substitute(blocked.verdict)
             answer = None if text is None else substitute_reply(asked, text)
@@ -78,6 +78,17 @@ class GuardrailsStep:
     def _substitute(self, verdict: Verdict) -> str | None:
         guard = self._named.get(verdict.name)
         return None if guard is None else guard.substitute
+
+    def _closed(self, stage: Stage, steps: Any) -> Any:
+        """What the steps come to; a fault of ours in them refuses the call where the user chose so."""
+        try:
+            return (yield from steps)
+        except GuardrailBlocked:
+            raise
+        except Exception as error:
+            for guard in self._guards:
+                enforce(unknown(guard, stage, Decision.ERROR, type(error).__name__))
+            raise
 
     def _asked(self, watch: _Watch) -> Any:
         """The call as it may leave."""

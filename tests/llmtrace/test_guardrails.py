@@ -471,6 +471,15 @@ def test_a_fault_leaves_guardrails_out_and_the_span_says_so(make_traces: Any, fa
     assert attributes(traces.one())["llmtrace.guardrail.fault"] == "AttributeError"
 
 
+def test_a_fault_refuses_where_the_user_chose_so(make_traces: Any, fake: Any, client: Any) -> None:
+    broken = Broken()
+    broken.fail_closed = True
+    make_traces(guardrails=[broken])
+    with pytest.raises(GuardrailBlocked):
+        client.chat.completions.create(**asks("hi"))
+    assert not fake.requests
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
