@@ -21,7 +21,7 @@ import wrapt
 
 from llmtrace import faults, semconv
 from llmtrace.beside import Beside, is_async, marks_beside
-from llmtrace.chain import Asked, Proceed, Reply, WaitingFilter, is_whole, run, run_async
+from llmtrace.chain import Asked, ChainRefusal, Proceed, Reply, WaitingFilter, is_whole, run, run_async
 from llmtrace.identity import current_identity
 from llmtrace.operations import operation_of
 
@@ -290,6 +290,9 @@ class ListenedStream(_Proxy):
                     yield passed
             if left := self._left():
                 yield left
+        except ChainRefusal:  # clients before 3 leave open what they were refused
+            self.close()
+            raise
         finally:  # a client stops reading at the last event
             self._tell()
 
@@ -304,6 +307,9 @@ class ListenedStream(_Proxy):
                     yield passed
             if left := await self._left_async():
                 yield left
+        except ChainRefusal:
+            await self.aclose()
+            raise
         finally:  # a client stops reading at the last event
             self._tell()
 
