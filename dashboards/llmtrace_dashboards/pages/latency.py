@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from llmtrace_dashboards.panels import cards, explain, latency, overview
+from llmtrace_dashboards.panels import cards, compared, explain, latency, overview
 from llmtrace_dashboards.panels.frame import frame
 from llmtrace_dashboards.panels.panel import panel
 from llmtrace_dashboards.state import box
@@ -15,10 +15,14 @@ from llmtrace_dashboards.state import box
 def show() -> None:
     """Draws the page."""
     current = frame("Latency & reliability", compares=True)
+    drawn = box.parse(current.view.sel)
+    if drawn:
+        explain.ahead(current, drawn)
+    for part in (compared, overview):
+        part.ahead(current)
     panel(partial(cards.draw, current, ("Error rate", "Latency, p95", "First token, p95")), key="kpis", height=150)
     figure = latency.figure(current)
     panel(partial(latency.heatmap, current, figure), key="heatmap", title="Every call", height=240)
-    drawn = box.parse(current.view.sel)
     if drawn:
         panel(partial(explain.box, current, drawn), key="explain", title="What sets these calls apart", height=260)
     left, right = st.columns(2)

@@ -17,6 +17,8 @@ from llmtrace_dashboards.panels.panel import panel
 def show() -> None:
     """Draws the page."""
     current = frame("Overview", compares=True)
+    for part in (compared, movers, failing, overview):
+        part.ahead(current)
     panel(partial(alerts.strip, current), key="strip", height=40)
     if _nothing(current):
         panel(partial(empty, current), key="empty")

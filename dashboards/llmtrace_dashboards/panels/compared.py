@@ -70,6 +70,13 @@ def of(rows: Sequence[Row], moved_ms: int) -> Compared:
     return Compared(now=period("now", 0), before=period("before", moved_ms))
 
 
+def ahead(current: Current) -> None:
+    """Has both asked by the side."""
+    view, window, spans = current.view, current.window, current.spans
+    current.ahead("figures", lambda: calls_of(view, window, spans))
+    current.ahead("latencies", lambda: latencies_of(view, window, spans))
+
+
 def calls(current: Current) -> Compared:
     """Calls, errors, spend and answers.
 

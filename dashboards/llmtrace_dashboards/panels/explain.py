@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.queries import latency as queries
+from llmtrace_dashboards.queries.query import Query
 from llmtrace_dashboards.state.box import Box
 from llmtrace_dashboards.state.view import View
 
@@ -73,15 +75,23 @@ def sentence(found: Sequence[Finding], calls: int, others: int) -> str:
     )
 
 
+def ahead(current: Current, drawn: Box) -> None:
+    """Has what is in the box, and what sets it apart, asked by the side."""
+    for name, query in _asked(current, drawn).items():
+        current.ahead(name, partial(database.rows, query))
+
+
+def _asked(current: Current, drawn: Box) -> dict[str, Query]:
+    given = (current.view, current.window, drawn, current.spans)
+    return {"in_the_box": queries.in_the_box(*given), "standing_out": queries.standing_out(*given)}
+
+
 def box(current: Current, drawn: Box) -> None:
     """The sentence, the values behind it, and where to go from here."""
-    counts = database.rows(queries.in_the_box(current.view, current.window, drawn, current.spans))[0]
+    asked = {name: partial(database.rows, query) for name, query in _asked(current, drawn).items()}
+    counts = current.once("in_the_box", asked["in_the_box"])[0]
     calls, others = int(counts["calls"]), int(counts["every"]) - int(counts["calls"])
-    rows = (
-        database.rows(queries.standing_out(current.view, current.window, drawn, current.spans))
-        if calls >= _LEAST
-        else []
-    )
+    rows = current.once("standing_out", asked["standing_out"]) if calls >= _LEAST else []
     found = findings(counts, rows) if rows else []
     st.markdown(sentence(found, calls, others))
     if found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,8 @@ from llmtrace_dashboards.components.table import Column, cell, table
 from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.navigation import href, page
 from llmtrace_dashboards.queries import overview as queries
+from llmtrace_dashboards.state.ranges import Window
+from llmtrace_dashboards.state.view import View
 
 _COLUMNS = (
     Column(key="time", label="Time"),
@@ -24,13 +27,23 @@ _COLUMNS = (
 )
 
 
-def failing(current: Current) -> None:
-    """A row opens the span in its trace."""
+def ahead(current: Current) -> None:
+    """Has them asked by the side."""
+    current.ahead("failing", partial(_rows, current.view, current.window, current.spans))
+
+
+def _rows(view: View, window: Window, spans: int | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for query in queries.failing(current.view, current.window, current.spans):
+    for query in queries.failing(view, window, spans):
         rows = database.rows(query)
         if len(rows) >= queries.FAILED:
             break
+    return rows
+
+
+def failing(current: Current) -> None:
+    """A row opens the span in its trace."""
+    rows = current.once("failing", partial(_rows, current.view, current.window, current.spans))
     if not rows:
         st.markdown(":green[:material/check_circle: **No span failed in this range**]")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -33,13 +34,19 @@ _COLUMNS = (
 )
 
 
+def ahead(current: Current) -> None:
+    """Has them asked by the side."""
+    if query := queries.movers(current.view, current.window, current.spans):
+        current.ahead("movers", partial(database.rows, query))
+
+
 def movers(current: Current) -> None:
     """One row a group, with a way to its calls."""
     query = queries.movers(current.view, current.window, current.spans)
     if query is None:
         st.caption("The page compares with nothing: choose what to compare with, on top.")
         return
-    rows = database.rows(query)
+    rows = current.once("movers", partial(database.rows, query))
     moved = [row for row in rows if any(row[f"more_{what}"] for what in ("calls", "errors", "usd"))]
     if not moved:
         st.caption(f"Nothing changed against {compared.against(current)}.")

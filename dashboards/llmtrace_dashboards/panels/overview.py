@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -87,10 +88,19 @@ _MODEL_COLUMNS = (
 )
 
 
+def ahead(current: Current) -> None:
+    """Has the models asked by the side."""
+    current.ahead("models", _asked(current))
+
+
 def models(current: Current) -> None:
     """One row per model, dearest first; a row opens the traces of that model."""
-    rows = database.rows(queries.by_model(current.view, current.window, current.spans))
+    rows = current.once("models", _asked(current))
     table(_MODEL_COLUMNS, [_model(row, current) for row in rows], label="Calls by model", key="models")
+
+
+def _asked(current: Current) -> Callable[[], list[dict[str, Any]]]:
+    return partial(database.rows, queries.by_model(current.view, current.window, current.spans))
 
 
 def _model(row: Row, current: Current) -> dict[str, Any]:
