@@ -8,8 +8,9 @@ import sys
 from support.command import program
 
 COMMANDS = (
-    *("up", "demo", "doctor", "keys", "data", "query", "report", "alerts", "rules", "webhooks", "wal", "schema"),
-    *("backup", "export", "reconcile", "detect", "forecast", "tokenizers", "prices"),
+    *("up", "demo", "doctor", "keys", "data", "query", "report", "savings", "alerts", "rules", "webhooks", "wal"),
+    *("schema", "backup", "export", "reconcile", "detect", "forecast", "router", "cache", "tokenizers"),
+    *("guardrails", "prices"),
 )
 
 
