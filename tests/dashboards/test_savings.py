@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtrace.cli import main
+from llmtrace_collector.schema.migrate import migrate
 from llmtrace_dashboards import database
 from llmtrace_dashboards.queries.savings import savings
 from llmtrace_dashboards.state import clock
 from llmtrace_dashboards.state.ranges import Window
 from llmtrace_dashboards.state.view import View
 from support.app import Seeded, owner
-from support.seed import millis
+from support.seed import make, millis
+from support.services import stack_at
 
 PROMPT = {"llmtrace.cost.unit_price.input": "2.5", "llmtrace.cost.cache_read_usd": "0.001"}
 """Of 1,000 cached tokens at 1.25 a million instead of 2.5: 0.0015 saved."""
@@ -42,6 +44,22 @@ def put(store: Seeded, project: str, at: datetime, *calls: Mapping[str, Any]) ->
 
 def ledger(project: str, window: Window, group: str = "all") -> list[dict[str, Any]]:
     return database.rows(savings(View(project=project), window, group))
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
+    """A store without calls: those of the others are counted there."""
+    now = datetime.now(UTC)
+    with stack_at(tmp_path_factory.mktemp("savings")) as stack:
+        stack.store()
+        migrate(owner(stack))
+        yield Seeded(stack=stack, seed=make(now), now_ms=millis(now.replace(second=0, microsecond=0)))
+
+
+@pytest.fixture
+def store(apart: Seeded) -> Seeded:
+    database.use(database.Address(port=apart.stack.store_port))
+    return apart
 
 
 @pytest.fixture

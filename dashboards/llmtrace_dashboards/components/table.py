@@ -36,14 +36,16 @@ _LONGEST = 400
 """Characters of a cell: the browser lays a table out often, and a cell of 5,000 takes it half a second each time."""
 
 
-def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, label: str, key: str) -> None:
-    """Draws it."""
-    shown = [{name: _cut(value) for name, value in row.items()} for row in rows]
+def table(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, label: str, key: str, longest: int = _LONGEST
+) -> None:
+    """Draws it, cells with so many characters at most."""
+    shown = [{name: _cut(value, longest) for name, value in row.items()} for row in rows]
     data = {"label": label, "columns": [vars(column) for column in columns], "rows": shown}
     renderer("table")(data=data, key=key)
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Any, longest: int) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
-    return value | {"text": _cut(value["text"])} if isinstance(value, dict) else value
+        return value if len(value) <= longest else f"{value[: longest - 1]}…"
+    return value | {"text": _cut(value["text"], longest)} if isinstance(value, dict) else value

@@ -25,6 +25,8 @@ _ALIKE = 0.1
 """How far a duration may be off, to be about the same."""
 
 _PAIRS = (Column(key="name", label="Name"), Column(key="value", label="Value", kind="wrap"))
+_LONGEST = 4_000
+"""Characters of what somebody said of an answer."""
 _SCORES = (
     Column(key="what", label="Score"),
     Column(key="value", label="Value", align="end"),
@@ -85,7 +87,7 @@ def scores(span: Span, names: Mapping[str, str]) -> None:
         }
         for row in rows
     ]
-    table(_SCORES, shown, label="Scores", key=f"scores_{span['span_id']}")
+    table(_SCORES, shown, label="Scores", key=f"scores_{span['span_id']}", longest=_LONGEST)
 
 
 def _number(value: float | None) -> str:

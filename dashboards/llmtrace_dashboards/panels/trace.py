@@ -207,7 +207,7 @@ def _attributes(span: Span) -> None:
     rows = [{"name": cell(name, muted=True), "value": value} for name, value in known.items() if value]
     given = sorted(span["attributes"].items()) + sorted(span["resource_attributes"].items())
     rows += [{"name": name, "value": _cut(value)} for name, value in given]
-    table(_PAIRS, rows, label="Attributes", key=f"attributes_{span['span_id']}")
+    table(_PAIRS, rows, label="Attributes", key=f"attributes_{span['span_id']}", longest=2 * _LONGEST)
 
 
 def _cut(value: str) -> str:
@@ -232,4 +232,4 @@ def _events(span: Span) -> None:
         }
         for at, name, attributes in zip(span["event_ns"], span["event_names"], span["event_attributes"], strict=True)
     ]
-    table(_PAIRS, rows, label="Events", key=f"events_{span['span_id']}")
+    table(_PAIRS, rows, label="Events", key=f"events_{span['span_id']}", longest=2 * _LONGEST)
