@@ -14,7 +14,6 @@ import pytest
 from llmtrace_dashboards import database
 from llmtrace_dashboards.charts import series as charts
 from llmtrace_dashboards.measures.month import month_of
-from llmtrace_dashboards.panels.spend import _narrowed
 from llmtrace_dashboards.queries import spend, traces
 from llmtrace_dashboards.queries.sources import RAW_UP_TO
 from llmtrace_dashboards.state.ranges import ending_at
@@ -39,7 +38,7 @@ def test_what_money_is_spent_on_is_what_the_calls_say(store: Seeded, by: str) ->
     rows = database.rows(spend.by_group(View(), window, by))
     assert {row["what"]: [row["cost_usd"] or 0, row["calls"], row["unpriced"]] for row in rows} == truth
     for row in rows:
-        there = database.rows(traces.matching(_narrowed(View(by=by), row["what"]), window))[0]
+        there = database.rows(traces.matching(View().only(by, row["what"]), window))[0]
         assert there["calls"] == row["calls"]
 
 
@@ -117,11 +116,11 @@ def test_a_forecast_needs_a_week_of_history() -> None:
 @pytest.mark.parametrize("value", [*HOSTILE, "", 'a "quoted" value, with a comma', "x*"])
 def test_any_value_leads_to_its_traces(value: str) -> None:
     """Whatever it is called: the link means it, to the letter."""
-    view = _narrowed(View(by="feature"), value)
+    view = View().only("feature", value)
     assert parse(view.params()) == (view, ())
     [term] = view.terms
     assert (term.word, term.texts, term.plain) == ("feature", (value,), True)
 
 
 def test_a_value_that_no_filter_can_say_leads_nowhere_and_harms_nothing() -> None:
-    assert _narrowed(View(by="user"), "ana \u202eexe") is None
+    assert View().only("user", "ana \u202eexe") is None

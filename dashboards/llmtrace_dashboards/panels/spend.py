@@ -18,7 +18,7 @@ from llmtrace_dashboards.panels.current import Current
 from llmtrace_dashboards.panels.empty import empty
 from llmtrace_dashboards.panels.navigation import go, here, href, page
 from llmtrace_dashboards.queries import spend as queries
-from llmtrace_dashboards.state.view import GROUPS, View
+from llmtrace_dashboards.state.view import GROUPS
 
 _NAMES = {"prompt_version": "prompt version"}
 _MOST_SPANS = 3_000_000
@@ -150,7 +150,7 @@ def listing(current: Current) -> None:
 
 def _row(row: Mapping[str, Any], total: float, current: Current) -> dict[str, Any]:
     usd, calls, unpriced = float(row["cost_usd"] or 0), int(row["calls"]), int(row["unpriced"])
-    priced, there = calls - unpriced, _narrowed(current.pinned, row["what"])
+    priced, there = calls - unpriced, current.pinned.only(current.view.by, row["what"])
     return {
         "what": cell(row["what"] or charts.UNNAMED, href=href("traces", there) if there else ""),
         "spend": cell(figures.money(row["cost_usd"]), size=usd, muted=row["cost_usd"] is None),
@@ -159,11 +159,6 @@ def _row(row: Mapping[str, Any], total: float, current: Current) -> dict[str, An
         "each": figures.money(usd / priced) if priced > 0 and usd else "–",
         "unpriced": cell(figures.count(unpriced), muted=not unpriced),
     }
-
-
-def _narrowed(view: View, value: str) -> View | None:
-    """The traces of one value of what spend is split by."""
-    return view.only(view.by, value)
 
 
 def tree(current: Current) -> None:
